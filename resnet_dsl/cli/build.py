@@ -1,0 +1,77 @@
+"""`resnet-dsl build`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from resnet_dsl.cli.show import show_json, show_table
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+@click.command()
+@click.argument("spec")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the weights: .safetensors, .pt or .pth.",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="Load weights from such a file.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the weights from this seed.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the model lives: cpu, cuda, cuda:1, mps, …",
+)
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts for programs.")
+def build(
+    spec: str,
+    output: Path | None,
+    weights: Path | None,
+    seed: int | None,
+    device: str,
+    dtype: str,
+    meta: bool,
+    as_json: bool,
+) -> None:
+    """Compile a page to a PyTorch model, run it once, and print its Table 1.
+
+    \b
+    Example:
+      resnet-dsl build resnet50
+      resnet-dsl build my.yaml --seed 0 -o my.safetensors
+    """
+    if meta and (weights or output):
+        raise click.UsageError("--meta has no weights to load or to write")
+    from resnet_dsl.pytorch.trial import trial
+    from resnet_dsl.report.table import table_json
+
+    found = trial(
+        spec,
+        device="meta" if meta else device,
+        dtype=dtype,
+        seed=seed,
+        weights=weights,
+        output=output,
+    )
+    if as_json:
+        facts = asdict(found)
+        del facts["analysis"]
+        written = str(output) if output else None
+        show_json({**table_json(found.analysis), "run": {**facts, "written": written}})
+        return
+    show_table(found.analysis)
+    shape = "x".join(map(str, found.output))
+    click.echo(
+        f"compiled in {found.compile_seconds:.3f} s, built in {found.build_seconds:.2f} s; "
+        f"one image on {found.device} in {found.forward_seconds:.2f} s: {shape}"
+    )
+    if output:
+        click.echo(f"wrote {output}")

@@ -1,0 +1,33 @@
+"""`resnet-dsl check`."""
+
+from __future__ import annotations
+
+import click
+
+from resnet_dsl.cli.show import show_error
+from resnet_dsl.diagnostics import SpecError
+
+
+@click.command()
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.pass_context
+def check(ctx: click.Context, specs: tuple[str, ...]) -> None:
+    """Validate any number of pages; all that is wrong with them at once.
+
+    \b
+    Example:
+      resnet-dsl check specs/*.yaml
+    """
+    from resnet_dsl.pages import resolve
+
+    failed = 0
+    for spec in specs:
+        try:
+            resolve(spec)
+            click.echo(f"{spec}: ok")
+        except SpecError as error:
+            show_error(error)
+            failed += 1
+    if failed:
+        click.echo(f"{failed} of {len(specs)} pages cannot be used", err=True)
+        ctx.exit(2)

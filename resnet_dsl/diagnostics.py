@@ -1,0 +1,187 @@
+"""What is wrong with a page, where, and how to mend it.
+
+Data first, text last: `Diagnostic` is plain data that tests and editors read, `render` draws it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from resnet_dsl.ir import Path
+
+Code: TypeAlias = Literal[
+    "file",  # cannot be read or written
+    "not-text",  # a binary file
+    "empty",
+    "yaml",  # the YAML itself is broken
+    "duplicate-key",
+    "not-a-mapping",
+    "unquoted",  # a row that YAML takes for a list
+    "limit",  # larger than any network
+    "unknown-spec",  # no zoo name, no file
+    "extends",
+    "unknown-key",
+    "missing",
+    "value",
+    "row",  # the notation of a row or a layer
+    "repeats",
+    "cardinality",
+    "stride",
+    "shortcut",
+    "size",
+    "output",
+    "expect",
+    "unsayable",  # a network without a page
+    "weights",
+    "device",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text and the name that its readers know it by."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """A line of the text, counted from 1."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of one line: columns count characters from 1, `end` is the first one behind it."""
+
+    source: Source
+    line: int
+    column: int
+    end: int
+
+    def within(self, start: int, end: int) -> Span:
+        """A part of this span, by offsets from its beginning."""
+        last = max(self.end, self.column)
+        return Span(
+            self.source,
+            self.line,
+            min(self.column + start, last),
+            min(self.column + end, last),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One fault of an author: what is there, what was expected, where, and what to do.
+
+    `path` leads to the value in the page, `within` is the piece of that value's text that is
+    meant. The `span` is known once somebody who holds the text has placed the diagnostic.
+    """
+
+    code: Code
+    message: str
+    path: Path = ()
+    within: tuple[int, int] | None = None
+    on_key: bool = False
+    help: str | None = None
+    span: Span | None = None
+
+    @property
+    def line(self) -> int | None:
+        """The line in the file, from 1, where the fault has a place."""
+        return self.span.line if self.span else None
+
+    @property
+    def column(self) -> int | None:
+        """The column in that line, from 1."""
+        return self.span.column if self.span else None
+
+
+class SpecError(Exception):
+    """A page, a name or a file that cannot be used; `diagnostics` says why, fault by fault."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n".join(map(render, self.diagnostics))
+
+
+def fail(
+    code: Code, message: str, *, help: str | None = None, span: Span | None = None
+) -> SpecError:
+    """An error of one diagnostic, to be raised."""
+    return SpecError([Diagnostic(code=code, message=message, help=help, span=span)])
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The text of a diagnostic, with its line and a caret under the place.
+
+    >>> span = Span(Source("a.yaml", "name: x"), 1, 7, 8)
+    >>> print(render(Diagnostic(code="value", message="no good", help="write y", span=span)))
+    a.yaml:1:7: error[value]: no good
+      |
+    1 | name: x
+      |       ^
+      = help: write y
+    """
+    span = diagnostic.span
+    head = f"error[{diagnostic.code}]: {diagnostic.message}"
+    lines = [f"{span}: {head}" if span else head]
+    gutter = " " * len(str(span.line if span else 0))
+    if span and (text := span.source.line(span.line)):
+        shown, before, under = _window(text, span)
+        lines += [f"{gutter} |", f"{span.line} | {shown}", f"{gutter} | {before}{under}"]
+    if diagnostic.path:
+        lines.append(f"{gutter} = at: {show_path(diagnostic.path)}")
+    if diagnostic.help:
+        lines.append(f"{gutter} = help: {diagnostic.help}")
+    return "\n".join(lines)
+
+
+def show_path(path: Path) -> str:
+    """A path as people say it: list items count from 1.
+
+    >>> show_path(("stages", "conv2_x", "rows", 0))
+    'stages.conv2_x.rows, item 1'
+    """
+    shown = ""
+    for step in path:
+        if isinstance(step, int):
+            shown += f", item {step + 1}"
+        else:
+            shown += f".{step}" if shown else step
+    return shown
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The most similar of the words, if one is similar at all."""
+    by_folded = {known.casefold(): known for known in words}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+_SHOWN = 100  # characters of a source line that fit a terminal
+_MARGIN = 20
+
+
+def _window(text: str, span: Span) -> tuple[str, str, str]:
+    """A line cut to the part around the span, the blanks before the carets, and the carets."""
+    first = max(0, span.column - 1 - _MARGIN) if len(text) > _SHOWN else 0
+    shown = "".join(c if c.isprintable() else " " for c in text[first : first + _SHOWN])
+    start = span.column - 1 - first
+    marked = shown[start : span.end - 1 - first] or "^"
+    return shown, " " * _cells(shown[:start]), "^" * _cells(marked)
+
+
+def _cells(text: str) -> int:
+    """Columns of a terminal that a text takes: East Asian wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

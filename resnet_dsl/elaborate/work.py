@@ -1,0 +1,58 @@
+"""The network as it grows: its layers, the words that they come from, the faults on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resnet_dsl import ir
+from resnet_dsl.diagnostics import Code, Diagnostic, SpecError
+from resnet_dsl.folds.shape import ShapeError, Sizes
+from resnet_dsl.ir import Layer, Path, Size
+from resnet_dsl.notation import At
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The words of the page that a layer comes from."""
+
+    path: Path
+    at: At | None = None
+
+
+class Work:
+    """The layers so far, the size that they give, and the faults found on the way."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.layers: list[Layer] = []
+        self.origins: list[Origin] = []
+        self.faults: list[Diagnostic] = []
+        self._sizes = Sizes()
+
+    @property
+    def channels(self) -> int:
+        """Channels of the map so far; of a vector, its features."""
+        return self.size[0]
+
+    def range_from(self, start: int) -> range:
+        return range(start, len(self.layers))
+
+    def add(self, layer: Layer, origin: Origin) -> None:
+        for inner in ir.steps(layer):
+            try:
+                self.size = self._sizes.after(inner, self.size)
+            except ShapeError as error:
+                if not self.faults:  # sizes behind another fault mean nothing
+                    self.faults.append(size_fault(error, origin))
+                raise SpecError(self.faults) from None
+            self.layers.append(inner)
+            self.origins.append(origin)
+
+    def fault(self, code: Code, message: str, origin: Origin, help: str | None = None) -> None:
+        self.faults.append(
+            Diagnostic(code=code, message=message, path=origin.path, within=origin.at, help=help)
+        )
+
+
+def size_fault(error: ShapeError, origin: Origin) -> Diagnostic:
+    return Diagnostic(code="size", message=error.message, path=origin.path, within=origin.at)

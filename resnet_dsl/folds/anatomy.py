@@ -1,0 +1,147 @@
+"""Where a network's stem ends, where its stages start, and what its head is.
+
+The papers draw stages; a graph shows layers only. One rule finds the stages again: a stage starts
+where the resolution changes or, between residual blocks, the width does, and where plain layers
+and residual blocks meet. Naming and `recover` read a network by this rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from resnet_dsl.folds.shape import Sizes
+from resnet_dsl.ir import (
+    Act,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Layer,
+    Linear,
+    Network,
+    Parallel,
+    Pool,
+    Residual,
+    Size,
+    Softmax,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Layers that belong together: a block, or one plain layer with its norm and activation.
+
+    `start` and `stop` are indices into `network.layers`.
+    """
+
+    start: int
+    stop: int
+    first: Layer
+    before: Size
+    after: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """A network in its parts."""
+
+    stem: tuple[Unit, ...]
+    stages: tuple[tuple[Unit, ...], ...]
+    head: tuple[Unit, ...]
+
+
+def anatomy(network: Network) -> Anatomy:
+    """The parts of a network, found by the rule above."""
+    units = _units(network)
+    head = _head_start(units)
+    stem = _stem_end(units[:head])
+    stages: list[list[Unit]] = []
+    for i in range(stem, head):
+        if i == stem or _starts_stage(stages[-1], units[i]):
+            stages.append([])
+        stages[-1].append(units[i])
+    return Anatomy(tuple(units[:stem]), tuple(map(tuple, stages)), tuple(units[head:]))
+
+
+def _units(network: Network) -> list[Unit]:
+    units: list[Unit] = []
+    layers, sizes = network.layers, Sizes()
+    size: Size = network.input
+    start = 0
+    while start < len(layers):
+        stop = start + _unit_length(layers[start : start + 3])
+        before = size
+        for i in range(start, stop):
+            size = sizes.after(layers[i], size, (i,))
+        units.append(Unit(start, stop, layers[start], before, size))
+        start = stop
+    return units
+
+
+def _unit_length(ahead: Sequence[Layer]) -> int:
+    """A convolution takes the norm and the activation behind it along."""
+    match ahead:
+        case [Conv(), BatchNorm(), Act()]:
+            return 3
+        case [Conv(), BatchNorm() | Act(), *_]:
+            return 2
+        case _:
+            return 1
+
+
+def _head_start(units: list[Unit]) -> int:
+    """The first layer that ends the maps, and the pools and dropouts right before it."""
+    ends = [i for i, unit in enumerate(units) if isinstance(unit.first, _HEAD)]
+    if not ends:
+        return len(units)
+    start = ends[0]
+    while start > 1 and isinstance(units[start - 1].first, Pool | Dropout):
+        start -= 1
+    return start
+
+
+_HEAD = (GlobalPool, Flatten, Linear, Softmax)
+
+
+def _stem_end(units: list[Unit]) -> int:
+    """All before the first block; in a plain network a first convolution that shrinks the map,
+    with the pools behind it, as long as a stage is left."""
+    for i, unit in enumerate(units):
+        if isinstance(unit.first, Residual | Parallel):
+            return i
+    if not units or not isinstance(units[0].first, Conv) or not _resizes(units[0]):
+        return 0
+    end = 1
+    while end < len(units) and isinstance(units[end].first, Pool):
+        end += 1
+    return end if end < len(units) else 0
+
+
+Manner: TypeAlias = Literal["residual", "plain", "bare"]
+
+
+def _manner(unit: Unit) -> Manner:
+    match unit.first:
+        case Residual():
+            return "residual"
+        case Conv() | Parallel():
+            return "plain"
+        case _:
+            return "bare"
+
+
+def _starts_stage(stage: list[Unit], unit: Unit) -> bool:
+    if _resizes(unit):
+        return True
+    manners = {_manner(earlier) for earlier in stage} - {"bare"}
+    manner = _manner(unit)
+    if manner != "bare" and manners and manner not in manners:
+        return True
+    return manner == "residual" and unit.before[0] != unit.after[0] and "residual" in manners
+
+
+def _resizes(unit: Unit) -> bool:
+    return unit.before[1:] != unit.after[1:]

@@ -1,0 +1,124 @@
+"""Counts: layers by the paper's rule, learnable scalars, multiply-accumulates.
+
+The conventions are those of He et al. 2015: `depth` is the 50 of ResNet-50, multiply-accumulates
+are what their Table 1 calls FLOPs. Where other tools print other numbers, they count other things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import assert_never
+
+from resnet_dsl.folds.shape import Step
+from resnet_dsl.ir import (
+    Act,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Identity,
+    Layer,
+    Leaf,
+    Linear,
+    PadChannels,
+    Parallel,
+    Path,
+    Pool,
+    Residual,
+    Sequence,
+    Softmax,
+)
+
+
+def leaves(layer: Layer, path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
+    """Every leaf with its path, in the order of computation."""
+    match layer:
+        case Sequence(layers):
+            for i, inner in enumerate(layers):
+                yield from leaves(inner, (*path, i))
+        case Residual(body=body, shortcut=shortcut, after=after):
+            yield from leaves(body, (*path, "body"))
+            yield from leaves(shortcut, (*path, "shortcut"))
+            yield from leaves(after, (*path, "after"))
+        case Parallel(branches):
+            for i, branch in enumerate(branches):
+                yield from leaves(branch, (*path, i))
+        case _:
+            yield path, layer
+
+
+def depth(layer: Layer) -> int:
+    """Weighted layers (convolutions and fully connected ones) on the longest path.
+
+    >>> conv = Conv(in_channels=8, out_channels=8, kernel=3, padding=1)
+    >>> depth(Residual(body=Sequence((conv, conv)), shortcut=conv))
+    2
+    """
+    match layer:
+        case Sequence(layers):
+            return sum(map(depth, layers))
+        case Residual(body=body, shortcut=shortcut, after=after):
+            return max(depth(body), depth(shortcut)) + depth(after)
+        case Parallel(branches):
+            return max(map(depth, branches))
+        case _:
+            return int(isinstance(layer, Conv | Linear))
+
+
+def params(layer: Layer) -> int:
+    """Learnable scalars; running statistics are buffers and do not count."""
+    return sum(leaf_params(leaf) for _, leaf in leaves(layer))
+
+
+def leaf_params(leaf: Leaf) -> int:
+    """Learnable scalars of one leaf."""
+    match leaf:
+        case Conv(in_channels=i, out_channels=o, kernel=k, groups=g, bias=bias):
+            return k * k * i * o // g + bias * o
+        case Linear(in_features=i, out_features=o):
+            return i * o + o
+        case BatchNorm(channels=c):
+            return 2 * c
+        case (
+            Act()
+            | Pool()
+            | GlobalPool()
+            | PadChannels()
+            | Flatten()
+            | Dropout()
+            | Softmax()
+            | Identity()
+        ):
+            return 0
+        case _:
+            assert_never(leaf)
+
+
+def macs(steps: Iterable[Step]) -> int:
+    """Multiply-accumulates of convolutions and fully connected layers; everything else is zero."""
+    return sum(map(step_macs, steps))
+
+
+def step_macs(step: Step) -> int:
+    """Multiply-accumulates of one leaf; norms, activations, pools and biases have none."""
+    match step.leaf:
+        case Conv(in_channels=i, kernel=k, groups=g):
+            return k * k * i // g * prod(step.after)
+        case Linear(in_features=i, out_features=o):
+            return i * o
+        case (
+            BatchNorm()
+            | Act()
+            | Pool()
+            | GlobalPool()
+            | PadChannels()
+            | Flatten()
+            | Dropout()
+            | Softmax()
+            | Identity()
+        ):
+            return 0
+        case _:
+            assert_never(step.leaf)

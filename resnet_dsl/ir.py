@@ -1,0 +1,226 @@
+"""The layer algebra: what a network computes, every number known, and nothing more.
+
+A `Network` is an input size and a tuple of layers. Leaves compute, three combinators connect:
+`Sequence` (one after the other), `Residual` (add) and `Parallel` (concatenate). Nodes are plain
+data; every question about them is a function in `resnet_dsl.folds`. Names of modules, orders of
+registration and places in a text are not here: each is an answer of a fold, by `Path`.
+
+>>> sequence(Conv(in_channels=3, out_channels=8, kernel=3, padding=1), Identity())
+Conv(in_channels=3, out_channels=8, kernel=3, stride=1, padding=1, dilation=1, groups=1, bias=False)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Steps from the root to a node: of a network (`(4, "body", 0)`), a page, or a pydantic `loc`."""
+
+ActKind: TypeAlias = Literal[
+    "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh"
+]
+PoolKind: TypeAlias = Literal["max", "average"]
+
+
+class Shape(NamedTuple):
+    """A feature map of one image: channels, height, width."""
+
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.height}x{self.width}"
+
+
+class Vector(NamedTuple):
+    """A flat feature vector of one image."""
+
+    features: int
+
+    def __str__(self) -> str:
+        return str(self.features)
+
+
+Size: TypeAlias = Shape | Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv:
+    """A square 2-D convolution; `groups` is the cardinality of Xie et al. 2017."""
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.in_channels % self.groups == 0 == self.out_channels % self.groups, self
+        assert min(self.kernel, self.stride, self.dilation, self.out_channels) > 0, self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNorm:
+    """`(x - mean) / sqrt(var + eps) * weight + bias` over a batch: Ioffe and Szegedy 2015.
+
+    `momentum` is the weight of the new batch in the running statistics, as PyTorch counts it.
+    """
+
+    channels: int
+    eps: float
+    momentum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An elementwise activation without parameters."""
+
+    kind: ActKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A square window with its maximum or average; `ceil` keeps a last, partial window.
+
+    Max pools pad with minus infinity; averages count the zeros that they pad with.
+    """
+
+    kind: PoolKind
+    kernel: int
+    stride: int
+    padding: int = 0
+    ceil: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPool:
+    """The average of each channel over the whole map: Lin et al. 2013."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PadChannels:
+    """`extra` channels of zeros behind those of the input: option A of He et al. 2015, §3.3."""
+
+    extra: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """A map read as one vector, channel by channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """`W x + b`: a fully connected layer."""
+
+    in_features: int
+    out_features: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """In training each element is zeroed with probability `p`, the others scaled by `1/(1-p)`."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """`exp(x) / sum(exp(x))` over the features of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`x`: the shortcut where the shapes agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """`g(f(x))`: layers one after the other. Made by `sequence`, which keeps it flat."""
+
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """`after(body(x) + shortcut(x))`: He et al. 2015, equations 1 and 2.
+
+    The shortcut is `Identity` where the shapes agree, otherwise a projection or zero channels.
+    """
+
+    body: Layer
+    shortcut: Layer = Identity()
+    after: Layer = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """`concat(f(x), g(x), ...)` along the channels: Szegedy et al. 2015, figure 2."""
+
+    branches: tuple[Layer, ...]
+
+
+Norm: TypeAlias = BatchNorm
+Leaf: TypeAlias = (
+    Conv
+    | BatchNorm
+    | Act
+    | Pool
+    | GlobalPool
+    | PadChannels
+    | Flatten
+    | Linear
+    | Dropout
+    | Softmax
+    | Identity
+)
+Layer: TypeAlias = Leaf | Sequence | Residual | Parallel
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A whole network: layers in order, for images of the size `input`.
+
+    `layers` is flat (no `Sequence`, no `Identity` among them), so equal networks compare equal,
+    whatever stages their authors saw in them.
+    """
+
+    input: Shape
+    layers: tuple[Layer, ...]
+
+
+def sequence(*layers: Layer) -> Layer:
+    """The normal form of layers in a row: nested sequences flattened, identities dropped."""
+    flat = tuple(_flat(layers))
+    match flat:
+        case ():
+            return Identity()
+        case (only,):
+            return only
+        case _:
+            return Sequence(flat)
+
+
+def network(input: Shape, *layers: Layer) -> Network:
+    """The normal form of a network."""
+    return Network(input, tuple(_flat(layers)))
+
+
+def steps(layer: Layer) -> tuple[Layer, ...]:
+    """What `sequence` joined: the layers of a sequence, no layer for an identity."""
+    match layer:
+        case Sequence(layers):
+            return layers
+        case Identity():
+            return ()
+        case _:
+            return (layer,)
+
+
+def _flat(layers: tuple[Layer, ...]) -> list[Layer]:
+    return [inner for layer in layers for inner in steps(layer)]

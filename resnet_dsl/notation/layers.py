@@ -1,0 +1,141 @@
+"""Rows and layers as an author writes them, and their one printed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from resnet_dsl.ir import PoolKind
+
+At: TypeAlias = tuple[int, int]
+"""Where a piece stands in its text: first character, and the first one behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv:
+    """`3x3, 64, C=32, /2`. None is what the author left out.
+
+    A `bare` convolution, `1000-d 1x1 conv`, brings no norm and no activation: it classifies.
+    """
+
+    kernel: int
+    channels: int
+    cardinality: int = 1
+    stride: int | None = None
+    dilation: int | None = None
+    padding: int | None = None
+    bias: bool | None = None
+    bare: bool = False
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """`3x3 max pool, /2`."""
+
+    kind: PoolKind
+    kernel: int
+    stride: int | None = None
+    padding: int | None = None
+    ceil: bool = False
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropout:
+    """`dropout 0.5`."""
+
+    p: float
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalPool:
+    """`average pool`, over the whole map."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fc:
+    """`1000-d fc`: a fully connected layer."""
+
+    features: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flatten:
+    """`flatten`."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax:
+    """`softmax`."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+RowLayer: TypeAlias = Conv | Pool | Dropout
+HeadLayer: TypeAlias = RowLayer | GlobalPool | Fc | Flatten | Softmax
+Branch: TypeAlias = tuple[RowLayer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """`[[3x3, 64], [3x3, 64]] x 2`: a block, as branches side by side, and how often it repeats."""
+
+    branches: tuple[Branch, ...]
+    repeats: int = 1
+
+    @property
+    def layers(self) -> tuple[RowLayer, ...]:
+        """The layers of all branches."""
+        return tuple(layer for branch in self.branches for layer in branch)
+
+
+def format_row(row: Row) -> str:
+    """The one printed form of a row."""
+    paths = (", ".join(f"[{format_layer(layer)}]" for layer in path) for path in row.branches)
+    times = f" x {row.repeats}" if row.repeats > 1 else ""
+    return f"[{' | '.join(paths)}]{times}"
+
+
+def format_layer(layer: HeadLayer) -> str:
+    """The one printed form of a layer, without its brackets."""
+    match layer:
+        case Conv(kernel=k, channels=channels):
+            first = f"{channels}-d {k}x{k} conv" if layer.bare else f"{k}x{k}, {channels}"
+            return ", ".join([first, *_options(layer)])
+        case Pool(kind=kind, kernel=k):
+            return ", ".join([f"{k}x{k} {kind} pool", *_options(layer)])
+        case Dropout(p=p):
+            return f"dropout {p:g}" if float(f"{p:g}") == p else f"dropout {p!r}"
+        case GlobalPool():
+            return "average pool"
+        case Fc(features=features):
+            return f"{features}-d fc"
+        case Flatten():
+            return "flatten"
+        case Softmax():
+            return "softmax"
+        case _:
+            assert_never(layer)
+
+
+def _options(layer: Conv | Pool) -> list[str]:
+    cardinality = layer.cardinality if isinstance(layer, Conv) else 1
+    dilation = layer.dilation if isinstance(layer, Conv) else None
+    bias = layer.bias if isinstance(layer, Conv) else None
+    ceil = layer.ceil if isinstance(layer, Pool) else False
+    texts = {
+        f"C={cardinality}": cardinality > 1,
+        f"/{layer.stride}": layer.stride is not None,
+        f"dilation {dilation}": dilation is not None,
+        f"pad {layer.padding}": layer.padding is not None,
+        "bias" if bias else "no bias": bias is not None,
+        "ceil": ceil,
+    }
+    return [text for text, said in texts.items() if said]

@@ -1,0 +1,86 @@
+"""What a built network is made of: PyTorch's own layers, in scopes that run a small program.
+
+Everything here pickles, deep-copies, compiles, exports and traces; nothing imports torchvision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from resnet_dsl.folds.naming import Add, Call, Concat, Program
+
+if TYPE_CHECKING:
+    from resnet_dsl.spec import Spec
+
+
+class Scope(nn.Module):
+    """Children by name, and the program that runs them."""
+
+    def __init__(self, children: dict[str, nn.Module], program: Program) -> None:
+        super().__init__()
+        for name, child in children.items():
+            self.add_module(name, child)
+        self.program = program
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._run(self.program, x)
+
+    def _run(self, program: Program, x: Tensor) -> Tensor:
+        for step in program:
+            if isinstance(step, Call):
+                x = getattr(self, step.name)(x)
+            elif isinstance(step, Add):
+                x = self._run(step.body, x) + self._run(step.shortcut, x)
+            elif isinstance(step, Concat):
+                x = torch.cat([self._run(branch, x) for branch in step.branches], 1)
+            else:
+                x = torch.flatten(x, 1)
+        return x
+
+
+class BasicBlock(Scope):
+    """Two 3x3 convolutions and a shortcut: He et al. 2015, figure 5, left."""
+
+
+class Bottleneck(Scope):
+    """1x1, 3x3, 1x1 and a shortcut: He et al. 2015, figure 5, right."""
+
+
+class ResidualBlock(Scope):
+    """Any other body with a shortcut."""
+
+
+class PlainBlock(Scope):
+    """Layers without a shortcut."""
+
+
+class Net(Scope):
+    """A whole network. `spec` is the page that it was built from."""
+
+    spec: Spec
+
+
+class ResNet(Net):
+    """A network with shortcuts."""
+
+
+class PlainNet(Net):
+    """A network without shortcuts."""
+
+
+class PadChannels(nn.Module):
+    """`extra` channels of zeros behind those of the input."""
+
+    def __init__(self, extra: int) -> None:
+        super().__init__()
+        self.extra = extra
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pad(x, (0, 0, 0, 0, 0, self.extra))
+
+    def extra_repr(self) -> str:
+        return str(self.extra)

@@ -1,0 +1,162 @@
+"""pydantic's complaints in the words of the language, and every complaint at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from resnet_dsl.diagnostics import Code, Diagnostic, Span, nearest
+from resnet_dsl.ir import Path
+from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
+from resnet_dsl.spec import BatchNorm, BlockKeys, Expect, Init, Spec, Stage
+
+
+def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
+    """pydantic's complaints in the words of the language."""
+    paths = [detail["loc"] for detail in details]
+    for detail in details:
+        path, context = detail["loc"], detail.get("ctx", {})
+        if any(other != path and other[: len(path)] == path for other in paths):
+            continue  # it follows from what is wrong below it
+        key, shown = str(path[-1]) if path else "", _shown(detail["input"])
+        match detail["type"]:
+            case "refused" if "code" in context:
+                yield Diagnostic(
+                    code=context["code"],
+                    message=context["message"],
+                    path=path,
+                    within=context["at"],
+                    help=context["help"],
+                )
+            case "missing":
+                message = f"{key!r} is missing"
+                yield Diagnostic(code="missing", message=message, path=path, help=_purpose(path))
+            case "extra_forbidden":
+                yield Diagnostic(
+                    code="unknown-key",
+                    message=f"{key!r} is no key here",
+                    path=path,
+                    on_key=True,
+                    help=_key_help(path),
+                )
+            case "string_pattern_mismatch":
+                yield Diagnostic(
+                    code="value",
+                    message=f"{shown} is no name of a stage",
+                    path=path[:-1],
+                    on_key=True,
+                    help="letters, digits, - and _, a letter first: conv2_x",
+                )
+            case "too_short":
+                what = "stages" if key == "stages" else "rows"
+                message = f"there are no {what}"
+                yield Diagnostic(code="missing", message=message, path=path, help=_EXAMPLE)
+            case kind:
+                message, template = _EXPECTED.get(kind, ("is no value for this key", ""))
+                help = template.format(**context) or None
+                if kind == "model_type" and len(path) == 2 and path[0] == "stages":
+                    help = _EXAMPLE
+                code: Code = "missing" if detail["input"] is None else "value"
+                shown = detail["msg"] if kind == "refused" else f"{shown} {message}"
+                yield Diagnostic(code=code, message=shown, path=path, help=help)
+
+
+_EXAMPLE = 'a stage is written conv2_x: "[[3x3, 64], [3x3, 64]] x 2"'
+_EXPECTED: Final = {
+    "literal_error": ("is no value for this key", "it takes {expected}"),
+    "int_type": ("is no whole number", ""),
+    "float_type": ("is no number", ""),
+    "bool_type": ("is neither true nor false", ""),
+    "string_type": ("is no text", ""),
+    "tuple_type": ("is no list", "a list of layers, one a line"),
+    "dict_type": ("is no mapping", ""),
+    "model_type": ("is no mapping", ""),
+    "greater_than_equal": ("is too small", "at least {ge}"),
+    "less_than_equal": ("is too large", "at most {le}"),
+    "less_than": ("is too large", "less than {lt}"),
+}
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return repr(value)[:60]
+
+
+def _model_at(path: Path) -> type[BaseModel]:
+    """The model that speaks at a path."""
+    match path:
+        case (*_, "norm") | (*_, "norm", "batch"):
+            return BatchNorm
+        case ("stages", _):
+            return Stage
+        case ("block",):
+            return BlockKeys
+        case ("init",):
+            return Init
+        case ("expect",):
+            return Expect
+        case _:
+            return Spec
+
+
+def _key_help(path: Path) -> str:
+    known = list(_model_at(path[:-1]).model_fields)
+    if guess := nearest(str(path[-1]), known):
+        return f"did you mean {guess!r}?"
+    if path[0] != "stages" and len(path) == 1 and path[0] in Stage.model_fields:
+        return "it is a key of a stage, or of block:"
+    return f"keys here: {', '.join(known)}"
+
+
+def _purpose(path: Path) -> str | None:
+    """What a missing key is for."""
+    purposes = {
+        "input": "the size of an image: input: 3x224x224",
+        "stem": "the layers before the first stage, or stem: []",
+        "stages": _EXAMPLE,
+        "head": "pool and classifier, or head: []",
+        "rows": _EXAMPLE,
+    }
+    return purposes.get(str(path[-1]))
+
+
+def place(tree: Entries, diagnostic: Diagnostic) -> Diagnostic:
+    """Walk to the value that a diagnostic means, as far as the text goes.
+
+    A step that the text does not spell out (`rows` of a stage that is a row) stays where it is.
+    """
+    if diagnostic.span:
+        return diagnostic
+    node: Node = tree
+    key = span = Span(tree.span.source, tree.span.line, 1, 1)
+    walked: list[str | int] = []
+    for step in diagnostic.path:
+        match node:
+            case Entries(entries=entries) if step in entries:
+                key, node = entries[str(step)].key, entries[str(step)].node
+            case Items(items=items) if isinstance(step, int) and step < len(items):
+                node = items[step]
+                key = node.span
+            case _:
+                continue
+        walked.append(step)
+        span = node.span
+    blank = isinstance(node, Scalar) and node.value is None
+    if diagnostic.on_key or blank or (isinstance(node, Entries) and walked):
+        span = key
+    elif isinstance(node, Scalar) and diagnostic.within and node.inner:
+        span = node.inner.within(*diagnostic.within)
+    return replace(diagnostic, span=span, path=tuple(walked))

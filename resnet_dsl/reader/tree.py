@@ -1,0 +1,240 @@
+"""YAML text to a tree of values that know where they stand.
+
+Reads YAML 1.2's plain scalars (`off` is a word, `1e-5` a number), finds duplicate keys and rows
+that lost their quotes, and limits size, depth and what aliases expand to. No tags, no objects.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeAlias
+
+import yaml
+
+from resnet_dsl.diagnostics import Code, Diagnostic, Source, Span, SpecError, fail
+
+LARGEST_FILE: Final = 1 << 20
+LARGEST_TREE: Final = 20_000
+DEEPEST: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value; `inner` is the place of its characters where the text shows them as they are."""
+
+    value: str | int | float | bool | None
+    span: Span
+    inner: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    items: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    entries: dict[str, Entry]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Span
+    node: Node
+
+
+Node: TypeAlias = Scalar | Items | Entries
+
+
+def read_file(path: Path, by: Span | None = None) -> Source:
+    try:
+        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+            raise fail("limit", f"{path}: larger than {LARGEST_FILE:,} bytes, no page is", span=by)
+        data = path.read_bytes()
+    except OSError as error:
+        raise fail("file", f"{path}: {(error.strerror or 'unreadable').lower()}", span=by) from None
+    try:
+        return Source(str(path), data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(errors="replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        span = Span(Source(str(path), ""), line, column, column)
+        raise fail("not-text", "not a text file", help="a page is UTF-8 text", span=span) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's nodes, with limits on nesting, and no tags."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.depth = 0
+        super().__init__(source.text)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
+        span = _span(self.source, event.start_mark, event.end_mark)
+        if getattr(event, "tag", None) is not None:
+            raise fail("yaml", f"the tag {event.tag} has no meaning here", span=span)
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise fail("limit", f"nested more than {DEEPEST} deep", span=span)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def compose(source: Source) -> Entries:
+    """The tree of a text; every structural fault at once."""
+    try:
+        node = _Loader(source).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        _raise_yaml(source, error)
+    except yaml.reader.ReaderError as error:
+        before = source.text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        code = f"U+{error.character:04X}" if isinstance(error.character, int) else "a character"
+        raise fail(
+            "not-text",
+            f"{code} does not belong in a page",
+            help="a page is plain UTF-8 text",
+            span=Span(source, line, column, column + 1),
+        ) from None
+    start = Span(source, 1, 1, 1)
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value.strip()):
+        raise fail("empty", "the page is empty", help="`resnet-dsl zoo` lists examples", span=start)
+    if not isinstance(node, yaml.MappingNode):
+        span = _span(source, node.start_mark, node.end_mark)
+        raise fail("not-a-mapping", "a page is a mapping", help="input:, stem:, …", span=span)
+    grown = _Growth(source)
+    tree = grown.grow(node, 0)
+    if grown.faults:
+        raise SpecError(grown.faults)
+    assert isinstance(tree, Entries)
+    return tree
+
+
+class _Growth:
+    """PyYAML's nodes to ours, counted: an alias costs what it stands for."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.faults: list[Diagnostic] = []
+        self.count = 0
+
+    def grow(self, node: Any, depth: int) -> Node:
+        span = _span(self.source, node.start_mark, node.end_mark)
+        self.count += 1
+        if self.count > LARGEST_TREE or depth > DEEPEST:
+            raise fail("limit", f"more than {LARGEST_TREE:,} values", span=span)
+        match node:
+            case yaml.ScalarNode():
+                return self._scalar(node, span)
+            case yaml.SequenceNode():
+                self._refuse_unquoted(node, span)
+                return Items(tuple(self.grow(item, depth + 1) for item in node.value), span)
+            case _:
+                return self._mapping(node, span, depth)
+
+    def _scalar(self, node: yaml.ScalarNode, span: Span) -> Scalar:
+        if node.style is None:
+            value = _plain_value(node.value)
+            return Scalar(value, span, span if isinstance(value, str) else None)
+        text = span.source.line(span.line)[span.column : span.end - 2]
+        inner = replace(span, column=span.column + 1, end=span.end - 1)
+        return Scalar(node.value, span, inner if text == node.value else None)
+
+    def _refuse_unquoted(self, node: yaml.SequenceNode, span: Span) -> None:
+        """Lists hold texts: a list of lists or numbers is a row that lost its quotes."""
+        broken = any(
+            isinstance(item, yaml.SequenceNode)
+            or (isinstance(item, yaml.ScalarNode) and isinstance(_item_value(item), int))
+            for item in node.value
+        )
+        if node.flow_style and broken:
+            text = self.source.text[node.start_mark.index : node.end_mark.index]
+            raise fail(
+                "unquoted",
+                "YAML takes this for a list",
+                help=f'put it in quotes: "{" ".join(text.split())}"',
+                span=span,
+            )
+
+    def _mapping(self, node: yaml.MappingNode, span: Span, depth: int) -> Entries:
+        entries: dict[str, Entry] = {}
+        for key, value in node.value:
+            key_span = _span(self.source, key.start_mark, key.end_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                raise fail("yaml", "a key is a word", span=key_span)
+            if first := entries.get(key.value):
+                self._fault(
+                    "duplicate-key",
+                    f"{key.value!r} is said twice",
+                    f"the first is on line {first.key.line}",
+                    key_span,
+                )
+                continue
+            entries[key.value] = Entry(key_span, self.grow(value, depth + 1))
+        return Entries(entries, span)
+
+    def _fault(self, code: Code, message: str, help: str, span: Span) -> None:
+        self.faults.append(Diagnostic(code=code, message=message, help=help, span=span))
+
+
+def _item_value(node: yaml.ScalarNode) -> str | int | float | bool | None:
+    return _plain_value(node.value) if node.style is None else str(node.value)
+
+
+_WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
+_INT = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
+
+
+def _plain_value(text: str) -> str | int | float | bool | None:
+    """An unquoted scalar, by YAML 1.2: `1e-5` is a number, `off` and `010` are words.
+
+    >>> [_plain_value(text) for text in ("12", "1e-5", "off", "010", "", "1:30")]
+    [12, 1e-05, 'off', '010', None, '1:30']
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and not re.match(r"[-+]?0\d", text):
+        return float(text)
+    return text
+
+
+def _span(source: Source, start: Any, end: Any) -> Span:
+    last = end.column if end.line == start.line else len(source.line(start.line + 1))
+    return Span(source, start.line + 1, start.column + 1, max(last, start.column) + 1)
+
+
+_UNQUOTED = re.compile(r"(\s*(?:- +|[\w.-]+ *: +)+)(\[.*?)\s*(?:#.*)?")
+
+
+def _raise_yaml(source: Source, error: yaml.MarkedYAMLError) -> NoReturn:
+    """YAML's own complaint; or, where a row lost its quotes, that."""
+    mark = error.problem_mark or error.context_mark
+    line = mark.line if mark else 0
+    for number in (line, line - 1):
+        text = source.line(number + 1) if number >= 0 else ""
+        if (found := _UNQUOTED.fullmatch(text)) and text.count("[") > 1:
+            column = found.start(2) + 1
+            raise fail(
+                "unquoted",
+                "YAML takes this for a list",
+                help=f'put it in quotes: "{found[2]}"',
+                span=Span(source, number + 1, column, column + len(found[2])),
+            ) from None
+    column = (mark.column if mark else 0) + 1
+    problem = str(error.problem or error.context or "broken YAML")
+    raise fail(
+        "yaml",
+        problem,
+        help="indent with blanks, not tabs" if r"'\t'" in problem else None,
+        span=Span(source, line + 1, column, column + 1),
+    ) from None

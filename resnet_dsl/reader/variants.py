@@ -1,0 +1,110 @@
+"""Variants: a page that `extends` another says only what differs.
+
+Mappings merge, lists and rows replace, null removes, new stages append. A page reaches zoo names
+and files in its own folder or below, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_dsl import ir
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_file
+from resnet_dsl.zoo import zoo, zoo_path
+
+
+def resolve(tree: Entries, folder: Path | None, chain: tuple[Path, ...]) -> Entries:
+    """The tree with what it `extends` below it."""
+    if "extends" not in tree.entries:
+        return tree
+    entry = tree.entries["extends"]
+    path = _base(entry.node, folder)
+    if path in chain:
+        names = " → ".join(link.name for link in (*chain, path))
+        raise fail("extends", f"pages that extend each other: {names}", span=entry.node.span)
+    base = compose(read_file(path, entry.node.span))
+    base = resolve(base, path.parent, (*chain, path))
+    own = {key: value for key, value in tree.entries.items() if key != "extends"}
+    faults: list[Diagnostic] = []
+    merged = _merge(_inherited(base), Entries(own, tree.span), (), faults)
+    if faults:
+        raise SpecError(faults)
+    return merged
+
+
+def _base(node: Node, folder: Path | None) -> Path:
+    """The file behind `extends:`: a zoo name, or a page in the same folder or below."""
+    reference = node.value if isinstance(node, Scalar) else None
+    if not isinstance(reference, str):
+        raise fail("extends", "extends: takes the name of one spec", span=node.span)
+    if reference in (names := zoo()):
+        return zoo_path(reference).resolve()
+    if not reference.endswith((".yaml", ".yml")):
+        guess = nearest(reference, names)
+        raise fail(
+            "unknown-spec",
+            f"{reference!r} is no spec of the zoo",
+            help=f"did you mean {guess!r}?" if guess else "a file ends in .yaml",
+            span=node.span,
+        )
+    if folder is None:
+        raise fail("extends", "a text extends zoo names only, no files", span=node.span)
+    path = (folder / reference).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise fail(
+            "extends",
+            f"{reference!r} lies outside the page's folder",
+            help="extend a zoo name, or a page in the same folder or below",
+            span=node.span,
+        )
+    return path
+
+
+def _inherited(base: Entries) -> Entries:
+    """What a variant takes over: `name`, `expect` and `output` speak of the base alone."""
+    entries = {key: e for key, e in base.entries.items() if key not in {"name", "expect"}}
+    stages = entries.get("stages")
+    if stages and isinstance(stages.node, Entries):
+        kept = {
+            name: replace(e, node=_without_output(e.node))
+            for name, e in stages.node.entries.items()
+        }
+        entries["stages"] = replace(stages, node=replace(stages.node, entries=kept))
+    return replace(base, entries=entries)
+
+
+def _without_output(stage: Node) -> Node:
+    if not isinstance(stage, Entries):
+        return stage
+    return replace(stage, entries={k: e for k, e in stage.entries.items() if k != "output"})
+
+
+def _merge(base: Entries, own: Entries, path: ir.Path, faults: list[Diagnostic]) -> Entries:
+    """Mappings merge, lists and rows replace, null removes, what is new is appended."""
+    merged = dict(base.entries)
+    for key, entry in own.entries.items():
+        below = merged.get(key)
+        old, new = below.node if below else None, entry.node
+        if path == ("stages",) and old is not None:
+            old, new = _aligned(old, new)
+        if isinstance(new, Scalar) and new.value is None:
+            if merged.pop(key, None) is None:
+                message = f"{key!r} is not in the base: nothing to remove"
+                faults.append(Diagnostic(code="extends", message=message, span=entry.key))
+        elif isinstance(old, Entries) and isinstance(new, Entries):
+            merged[key] = Entry(entry.key, _merge(old, new, (*path, key), faults))
+        else:
+            merged[key] = Entry(entry.key, new)
+    return Entries(merged, own.span)
+
+
+def _aligned(old: Node, new: Node) -> tuple[Node, Node]:
+    """A stage's row is short for a mapping with `rows:`: long form, where both do not agree."""
+    null = isinstance(new, Scalar) and new.value is None
+    if null or isinstance(old, Entries) == isinstance(new, Entries):
+        return old, new
+    if isinstance(old, Entries):
+        return old, Entries({"rows": Entry(new.span, new)}, new.span)
+    return Entries({"rows": Entry(old.span, old)}, old.span), new

@@ -1,0 +1,105 @@
+"""Spec to YAML, in one form: writing what was read from it gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from resnet_dsl.spec import BatchNorm, Spec, Stage
+
+
+def write(spec: Spec) -> str:
+    """The page of a spec, in the order in which papers say things; no comments, no defaults."""
+    return "\n".join(_lines(spec)) + "\n"
+
+
+def _lines(spec: Spec) -> Iterator[str]:
+    data = spec.model_dump(exclude_defaults=True)
+    if spec.name is not None:
+        yield f"name: {_scalar(spec.name)}"
+    yield f"input: {spec.input}"
+    yield from _list("stem", data["stem"])
+    if "block" in data:
+        yield f"block: {_flow(data['block'])}"
+    yield "stages:"
+    for name, stage in spec.stages.items():
+        yield from _stage(_scalar(name), stage)
+    yield from _list("head", data["head"])
+    for key in ("init", "expect"):
+        if key in data:
+            yield f"{key}: {_flow(data[key])}"
+
+
+def _list(key: str, texts: list[str]) -> Iterator[str]:
+    if not texts:
+        yield f"{key}: []"
+        return
+    yield f"{key}:"
+    for text in texts:
+        yield f"  - {_scalar(text)}"
+
+
+def _stage(name: str, stage: Stage) -> Iterator[str]:
+    data = stage.model_dump(exclude_defaults=True)
+    rows = [_quoted(row) for row in data.pop("rows")]
+    if not data and len(rows) == 1:
+        yield f"  {name}: {rows[0]}"
+    elif not data:
+        yield f"  {name}:"
+        yield from (f"    - {row}" for row in rows)
+    else:
+        yield f"  {name}:"
+        if len(rows) == 1:
+            yield f"    rows: {rows[0]}"
+        else:
+            yield "    rows:"
+            yield from (f"      - {row}" for row in rows)
+        for key, value in data.items():
+            yield f"    {key}: {_value(value)}"
+
+
+def _flow(data: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {_value(value)}" for key, value in data.items()) + "}"
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return _flow({**_kind(value), **value})
+        case float():
+            return _float(value)
+        case _:
+            return _scalar(str(value)) if isinstance(value, str) else str(value)
+
+
+def _kind(data: dict[str, Any]) -> dict[str, str]:
+    """The kind of a norm is a default, and said all the same."""
+    return {"kind": "batch"} if set(data) <= set(BatchNorm.model_fields) else {}
+
+
+def _float(value: float) -> str:
+    """A float that YAML 1.1 takes for one as well: with a point in it."""
+    text = repr(value)
+    mantissa, mark, exponent = text.partition("e")
+    if mark and "." not in mantissa:
+        mantissa += ".0"
+    return f"{mantissa}{mark}{exponent}"
+
+
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*(?:,? [A-Za-z0-9_./=-]+)*")
+_WORDS: Final = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_NUMBER: Final = re.compile(r"[-+.0-9][-+.:_0-9eE]*|0[box][0-9a-fA-F_]+")
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML: bare where every YAML reader takes it for a text, quoted elsewhere."""
+    bare = _SAFE.fullmatch(text) and not _NUMBER.fullmatch(text) and text.lower() not in _WORDS
+    return text if bare else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

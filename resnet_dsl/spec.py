@@ -1,0 +1,386 @@
+"""The words of an author: what a page may say, and every default of the language.
+
+These pydantic models check one field at a time. What relates fields (widths, strides, sizes) is
+`resnet_dsl.elaborate`; where a value stands in a text is `resnet_dsl.reader`.
+
+>>> Stage.model_validate("[[3x3, 64], [3x3, 64]] x 2").rows[0].repeats
+2
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core.core_schema import CoreSchema
+
+from resnet_dsl.ir import ActKind, Shape
+from resnet_dsl.notation import (
+    Conv,
+    HeadLayer,
+    NotationError,
+    Pool,
+    Row,
+    RowLayer,
+    format_layer,
+    format_row,
+    parse_layer,
+    parse_row,
+)
+
+LARGEST_SIDE: Final = 65_536
+LARGEST_REPEATS: Final = 100_000
+"""Blocks in a whole network: more is a slip, not a network."""
+
+FIRST_STRIDE: Final = 1
+STAGE_STRIDE: Final = 2
+"""The stride of a stage's first block: the stem has pooled before the first stage."""
+
+
+def default_padding(layer: Conv | Pool) -> int:
+    """Half the window, so that stride 1 keeps the size; average pools pad nothing."""
+    match layer:
+        case Pool(kind="average"):
+            return 0
+        case Pool(kernel=kernel):
+            return (kernel - 1) // 2
+        case Conv(kernel=kernel, dilation=dilation):
+            return (dilation or 1) * (kernel - 1) // 2
+
+
+def default_pool_stride(pool: Pool) -> int:
+    """Windows side by side."""
+    return pool.kernel
+
+
+def default_bias(*, normed: bool) -> bool:
+    """A convolution has a bias where no norm follows: a norm's own bias would make it idle."""
+    return not normed
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class BatchNorm(_Words):
+    """Batch normalization, with PyTorch's eps and momentum unless said."""
+
+    kind: Literal["batch"] = "batch"
+    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, data: object) -> object:
+        return {"kind": data} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"const": "batch"}, _model_schema(core, handler)]}
+
+
+def _norm_kind(data: object) -> object:
+    if isinstance(data, BatchNorm):
+        return data.kind
+    return data.get("kind", "batch") if isinstance(data, Mapping) else data
+
+
+Norm = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[BatchNorm, Tag("batch")],
+    Discriminator(
+        _norm_kind,
+        custom_error_type="refused",
+        custom_error_message="a norm is batch, none, or a mapping with kind, eps and momentum",
+    ),
+]
+
+
+class _Text:
+    """The annotation of a text in the notation: parsed on the way in, printed on the way out."""
+
+    def __init__(
+        self,
+        form: Any,
+        parse: Callable[[str], object],
+        write: Callable[[Any], str],
+        description: str,
+        **schema: object,
+    ) -> None:
+        self.form, self.parse, self.write = form, parse, write
+        self.schema = {"type": "string", "description": description, **schema}
+
+    def read(self, data: object) -> object:
+        if isinstance(data, self.form):
+            return data
+        if not isinstance(data, str):
+            raise _refused(f"{_shown(data)} is no text", help=str(self.schema["description"]))
+        try:
+            return self.parse(data)
+        except NotationError as error:
+            raise _refused(error.message, help=error.help, at=error.at, code=error.code) from None
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
+        written = core_schema.plain_serializer_function_ser_schema(self.write)
+        return core_schema.no_info_plain_validator_function(self.read, serialization=written)
+
+    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> JsonSchemaValue:
+        return self.schema
+
+
+def _refused(
+    message: str, *, help: str | None = None, at: tuple[int, int] | None = None, code: str = "value"
+) -> PydanticCustomError:
+    """A fault that `resnet_dsl.reader` can turn into a diagnostic without reading its text."""
+    context = {"message": message, "help": help, "at": at, "code": code}
+    return PydanticCustomError("refused", "{message}", context)
+
+
+def _shown(data: object) -> str:
+    return "nothing" if data is None else repr(data)[:40]
+
+
+def _parse_stem_layer(text: str) -> RowLayer:
+    layer = parse_layer(text)
+    if not isinstance(layer, RowLayer) or (isinstance(layer, Conv) and layer.bare):
+        raise NotationError(f"{format_layer(layer)!r} belongs to the head", layer.at)
+    return layer
+
+
+_SIZE = re.compile(r"\s*(\d{1,9})\s*[x×X*]\s*(\d{1,9})\s*(?:[x×X*]\s*(\d{1,9})\s*)?")
+
+
+def _parse_numbers(text: str, count: int, example: str) -> list[int]:
+    found = _SIZE.fullmatch(text)
+    numbers = [int(number) for number in found.groups() if number] if found else []
+    if len(numbers) != count or not all(0 < number <= LARGEST_SIDE for number in numbers):
+        raise NotationError(f"{text[:40]!r} is no size", (0, len(text)), f"like {example}", "value")
+    return numbers
+
+
+def parse_input(text: str) -> Shape:
+    """The size of one image: channels, height, width.
+
+    >>> parse_input("3x224x224")
+    Shape(channels=3, height=224, width=224)
+    """
+    return Shape(*_parse_numbers(text, 3, "3x224x224"))
+
+
+def _parse_sides(text: str) -> tuple[int, int]:
+    height, width = _parse_numbers(text, 2, "56x56")
+    return height, width
+
+
+def _format_sides(sides: tuple[int, int]) -> str:
+    return f"{sides[0]}x{sides[1]}"
+
+
+RowText = Annotated[
+    Row,
+    _Text(
+        Row,
+        parse_row,
+        format_row,
+        'a row of Table 1: "[[1x1, 64], [3x3, 64], [1x1, 256]] x 3"',
+        pattern=r"^\s*\[",
+        examples=["[[3x3, 64], [3x3, 64]] x 2"],
+    ),
+]
+StemLayerText = Annotated[
+    RowLayer,
+    _Text(
+        RowLayer,
+        _parse_stem_layer,
+        format_layer,
+        "a layer of the stem: 7x7, 64, /2",
+        examples=["7x7, 64, /2", "3x3 max pool, /2"],
+    ),
+]
+HeadLayerText = Annotated[
+    HeadLayer,
+    _Text(
+        HeadLayer,
+        parse_layer,
+        format_layer,
+        "a layer of the head: average pool, 1000-d fc",
+        examples=["average pool", "1000-d fc", "dropout 0.5", "softmax"],
+    ),
+]
+InputText = Annotated[
+    Shape,
+    _Text(
+        Shape,
+        parse_input,
+        str,
+        "channels x height x width of an image",
+        pattern=r"^\s*\d+(\s*[x×X*]\s*\d+){2}\s*$",
+        examples=["3x224x224"],
+    ),
+]
+SidesText = Annotated[
+    tuple[int, int],
+    _Text(
+        tuple,
+        _parse_sides,
+        _format_sides,
+        "height x width of the stage's maps",
+        pattern=r"^\s*\d+\s*[x×X*]\s*\d+\s*$",
+        examples=["56x56"],
+    ),
+]
+Count = Annotated[int, Field(ge=1, le=10**15)]
+StrideOn = Literal["spatial", "first"]
+Shortcut = Literal["projection", "padding", "always", "none"]
+
+
+class BlockKeys(_Words):
+    """What a stage, or `block:` for all of them, says of its blocks. Left out: see `DEFAULTS`."""
+
+    stride_on: StrideOn | None = Field(
+        None,
+        description="the convolution that carries the stage's stride: the first one wider than 1x1 "
+        "(v1.5), or the first one (v1: the paper's models)",
+    )
+    shortcut: Shortcut | None = Field(
+        None,
+        description="projection: option B of the paper; padding: A; always: C; none: plain",
+    )
+    norm: Norm | None = Field(None, description="what follows every convolution")
+    activation: ActKind | None = Field(None, description="the nonlinearity")
+    bias: bool | None = Field(
+        None, description="biases of convolutions; left out, where no norm follows"
+    )
+
+
+class Settings(_Words):
+    """Block keys with every question answered, but `bias`, which None leaves to the norm."""
+
+    stride_on: StrideOn = "spatial"
+    shortcut: Shortcut = "projection"
+    norm: Norm = BatchNorm()
+    activation: ActKind = "relu"
+    bias: bool | None = None
+
+    def under(self, keys: BlockKeys) -> Settings:
+        """These settings where the keys say nothing, the keys where they speak."""
+        said = {key: getattr(keys, key) for key in Settings.model_fields}
+        return self.model_copy(update={k: v for k, v in said.items() if v is not None})
+
+
+DEFAULTS: Final = Settings()
+
+
+class Stage(BlockKeys):
+    """Blocks at one resolution: a row, a list of rows, or a mapping with `rows:` and keys."""
+
+    rows: tuple[RowText, ...] = Field(min_length=1, strict=False)
+    stride: int | None = Field(
+        None, ge=1, le=64, description="of the first block: 2, but 1 in the first stage"
+    )
+    output: SidesText | None = Field(None, description="the size that the stage is held to")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_rows(cls, data: object) -> object:
+        if isinstance(data, str | Row):
+            return {"rows": [data]}
+        if isinstance(data, list | tuple):
+            return {"rows": data}
+        if isinstance(data, Mapping) and isinstance(data.get("rows"), str | Row):
+            return {**data, "rows": [data["rows"]]}
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        whole = _model_schema(core, handler)
+        rows = whole["properties"]["rows"]
+        whole["properties"]["rows"] = {"anyOf": [rows["items"], rows]}
+        return {"anyOf": [rows["items"], rows, whole]}
+
+
+class Init(_Words):
+    """How weights are drawn."""
+
+    zero_init_residual: bool = Field(
+        False, description="start the last norm of every residual block at zero"
+    )
+
+
+class Expect(_Words):
+    """Facts that checking verifies: a page carries its own test."""
+
+    layers: Count | None = Field(None, description="weighted layers, by the paper's rule")
+    params: Count | None = Field(None, description="learnable scalars")
+    macs: Count | None = Field(None, description="multiply-accumulates at the page's input")
+
+
+StageName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+"""Stage names stand in module names, options and tables."""
+
+
+def _name(data: object) -> str:
+    if not isinstance(data, str) or not data.strip() or not data.isprintable() or len(data) > 100:
+        raise _refused(f"{_shown(data)} is no name", help="a short line of text")
+    return data
+
+
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string"})]
+
+
+class Spec(_Words):
+    """A whole network as its author wrote it. Two specs are equal when they say the same words."""
+
+    name: Name | None = None
+    input: InputText = Field(description="the size that sizes and MACs are counted at")
+    stem: tuple[StemLayerText, ...] = Field(strict=False, description="before the first stage")
+    block: BlockKeys = Field(
+        default=BlockKeys(),
+        description="keys for all stages; norm, activation and bias hold in stem and head as well",
+    )
+    stages: dict[StageName, Stage] = Field(min_length=1)
+    head: tuple[HeadLayerText, ...] = Field(strict=False, description="pool and classifier")
+    init: Init = Init()
+    expect: Expect = Expect()
+
+    def __eq__(self, other: object) -> bool:
+        # dictionaries compare without order, and stages have one
+        return (
+            isinstance(other, Spec)
+            and super().__eq__(other)
+            and list(self.stages) == list(other.stages)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # as for every object with a mapping in it
+
+    def settings(self, stage: Stage | None = None) -> Settings:
+        """The settings of a stage; without one, those of stem and head."""
+        common = DEFAULTS.under(self.block)
+        return common.under(stage) if stage else common
+
+    def stride(self, name: str) -> int:
+        """The stride of a stage's first block, said or by default."""
+        first = next(iter(self.stages))
+        default = FIRST_STRIDE if name == first else STAGE_STRIDE
+        return self.stages[name].stride or default
+
+
+def _model_schema(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    return dict(handler.resolve_ref_schema(handler(core)))

@@ -1,0 +1,38 @@
+"""The specs shipped with the package, by name: the path in specs/ without its suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_HERE = Path(__file__).resolve().parent
+
+# a wheel carries specs/ inside the package; in a checkout it stands beside it
+FOLDER: Final = _HERE / "specs" if (_HERE / "specs").is_dir() else _HERE.parent / "specs"
+
+
+def zoo() -> list[str]:
+    """The names of the shipped specs, in reading order.
+
+    >>> "resnet50" in zoo() and "paper/resnet50" in zoo()
+    True
+    """
+    pages = (page.relative_to(FOLDER).with_suffix("") for page in FOLDER.rglob("*.yaml"))
+    return sorted((page.as_posix() for page in pages), key=_reading_order)
+
+
+def zoo_path(name: str) -> Path:
+    """The page of a zoo name."""
+    return FOLDER / f"{name}.yaml"
+
+
+def _reading_order(name: str) -> tuple[int, str, int, str]:
+    """Top-level pages first, then folders; resnet50 before resnet101."""
+    folder, _, last = name.rpartition("/")
+    letters = last.rstrip("0123456789")
+    digits = last[len(letters) :]
+    if not digits:
+        letters, _, rest = last.partition("_")
+        stem = letters.rstrip("0123456789")
+        return folder != "", f"{folder}/{stem}", int(letters[len(stem) :] or 0), rest
+    return folder != "", f"{folder}/{letters}", int(digits), ""
