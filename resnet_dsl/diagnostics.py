@@ -148,7 +148,7 @@ def render(diagnostic: Diagnostic) -> str:
 
 
 def show_path(path: Path) -> str:
-    """A path as people say it: list items count from 1.
+    """A path as people say it: items of a list, and layers of a network, count from 1.
 
     >>> show_path(("stages", "conv2_x", "rows", 0))
     'stages.conv2_x.rows, item 1'
@@ -156,7 +156,7 @@ def show_path(path: Path) -> str:
     shown = ""
     for step in path:
         if isinstance(step, int):
-            shown += f", item {step + 1}"
+            shown += f", item {step + 1}" if shown else f"layer {step + 1}"
         else:
             shown += f".{step}" if shown else step
     return shown

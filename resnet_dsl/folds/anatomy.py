@@ -93,17 +93,20 @@ def _unit_length(ahead: Sequence[Layer]) -> int:
 
 
 def _head_start(units: list[Unit]) -> int:
-    """The first layer that ends the maps, and the pools and dropouts right before it."""
-    ends = [i for i, unit in enumerate(units) if isinstance(unit.first, _HEAD)]
-    if not ends:
-        return len(units)
-    start = ends[0]
-    while start > 1 and isinstance(units[start - 1].first, Pool | Dropout):
-        start -= 1
+    """Behind all blocks, the first layer that ends the maps or classifies them, and the pools and
+    dropouts right before it."""
+    blocks = [i for i, unit in enumerate(units) if isinstance(unit.first, Residual | Parallel)]
+    behind = blocks[-1] + 1 if blocks else 0
+    start = next((i for i in range(behind, len(units)) if _ends(units[i])), len(units))
+    if start < len(units):
+        while start > 1 and isinstance(units[start - 1].first, Pool | Dropout):
+            start -= 1
     return start
 
 
-_HEAD = (GlobalPool, Flatten, Linear, Softmax)
+def _ends(unit: Unit) -> bool:
+    bare = isinstance(unit.first, Conv) and unit.stop - unit.start == 1
+    return bare or isinstance(unit.first, GlobalPool | Flatten | Linear | Softmax)
 
 
 def _stem_end(units: list[Unit]) -> int:

@@ -179,10 +179,12 @@ def _window(layer: Conv | Pool, size: int, path: Path) -> int:
     dilation = layer.dilation if isinstance(layer, Conv) else 1
     reach = dilation * (layer.kernel - 1) + 1
     room = size + 2 * layer.padding - reach
-    if room < 0:
-        raise ShapeError(path, f"a {reach}x{reach} window does not fit a side of {size}")
-    count = room // layer.stride + 1
-    if isinstance(layer, Pool) and layer.ceil and room % layer.stride:
+    if isinstance(layer, Pool) and layer.ceil:
+        count = -(-room // layer.stride) + 1
         # a partial window counts where it starts inside the map or its left padding
-        count += count * layer.stride < size + layer.padding
+        count -= (count - 1) * layer.stride >= size + layer.padding
+    else:
+        count = room // layer.stride + 1
+    if count < 1:
+        raise ShapeError(path, f"a {reach}x{reach} window does not fit a side of {size}")
     return count

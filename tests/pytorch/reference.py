@@ -1,0 +1,73 @@
+"""The real thing, and how a model is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+TORCHVISION = [
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+]
+
+
+def reference(name: str, **options: object) -> nn.Module:
+    """torchvision's model of a name, with random weights."""
+    constructor: Callable[..., nn.Module] = getattr(torchvision.models, name)
+    return constructor(weights=None, **options)
+
+
+def image(*size: int, seed: int = 0) -> Tensor:
+    """Noise that is the same in every run."""
+    return torch.randn(*size, generator=torch.Generator().manual_seed(seed))
+
+
+def shuffle_statistics(model: nn.Module) -> None:
+    """Weights, biases and statistics of norms away from 0 and 1, where mistakes hide."""
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                assert tensor is not None
+                noise = torch.rand(tensor.shape, generator=generator)
+                tensor.data.copy_(noise / 2 + 0.5)
+
+
+def assert_same_state(ours: nn.Module, theirs: nn.Module) -> None:
+    """The same keys in the same order, with the same bits in them."""
+    own, other = ours.state_dict(), theirs.state_dict()
+    assert list(own) == list(other)
+    for key, tensor in own.items():
+        assert tensor.dtype == other[key].dtype, key
+        assert torch.equal(tensor, other[key]), key
+
+
+def assert_same_training_step(ours: nn.Module, theirs: nn.Module, x: Tensor) -> None:
+    """Outputs in training mode, every gradient, and the statistics that the step leaves behind."""
+    ours.train()
+    theirs.train()
+    own_input, other_input = x.clone().requires_grad_(), x.clone().requires_grad_()
+    out, expected = ours(own_input), theirs(other_input)
+    assert torch.equal(out, expected)
+    weights = image(*out.shape, seed=2)
+    (out * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert own_input.grad is not None
+    assert other_input.grad is not None
+    assert torch.equal(own_input.grad, other_input.grad)
+    for (name, own), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert own.grad is not None, name
+        assert other.grad is not None, name
+        assert torch.equal(own.grad, other.grad), name
+    assert_same_state(ours, theirs)

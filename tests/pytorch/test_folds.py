@@ -1,0 +1,101 @@
+"""The folds know what torch would do: sizes, params and multiply-accumulates of real modules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from strategies import specs
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from resnet_dsl import analyze, build, elaborate, zoo
+from resnet_dsl.folds.count import leaves
+from resnet_dsl.folds.naming import members, torchvision
+from resnet_dsl.folds.shape import traced
+from resnet_dsl.ir import Network, Sequence, Vector
+from resnet_dsl.pytorch.modules import Net
+from resnet_dsl.spec import Spec
+
+
+def sizes_of(model: Net, x: Tensor) -> dict[str, list[tuple[int, ...]]]:
+    """What every leaf module of a model gives, call by call."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+
+    def keep(name: str, out: Tensor) -> None:
+        found.setdefault(name, []).append(tuple(out.shape[1:]))
+
+    for name, module in model.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda _, __, out, name=name: keep(name, out))
+    model(x)
+    return found
+
+
+def assert_folds_agree(network: Network, model: Net) -> None:
+    x = torch.empty(2, *network.input, device="meta")
+    steps, last = traced(Sequence(network.layers), network.input)
+    outputs = {step.path: tuple(step.after) for step in steps}
+    expected = {
+        name: [outputs[path] for path in member.paths]
+        for name, member in members(torchvision(network))
+    }
+    assert sizes_of(model, x) == expected
+    out = model(x)
+    assert tuple(out.shape[1:]) == tuple(last)
+    assert out.dim() == (2 if isinstance(last, Vector) else 4)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_sizes_and_params_agree_with_the_modules(name: str) -> None:
+    model = build(name, device="meta")
+    if "1202" not in name:  # its shapes are those of the others, 67 times over
+        assert_folds_agree(elaborate(model.spec), model)
+    assert analyze(name).params == sum(weight.numel() for weight in model.parameters())
+
+
+@given(specs())
+def test_sizes_agree_for_any_page(spec: Spec) -> None:
+    assert_folds_agree(elaborate(spec), build(spec, device="meta"))
+
+
+@given(specs())
+def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
+    network = elaborate(spec)
+    named = {path for _, member in members(torchvision(network)) for path in member.paths}
+    weights = sum(weight.numel() for weight in build(network, device="meta").parameters())
+    assert weights == analyze(network).params
+    assert named <= {path for path, _ in leaves(Sequence(network.layers))}
+
+
+@pytest.mark.parametrize("name", [name for name in zoo() if "1202" not in name])
+@pytest.mark.parametrize("side", [None, 97])
+def test_macs_are_half_of_torchs_flops(name: str, side: int | None) -> None:
+    found = analyze(name, None if side is None else (3, side, side))
+    model = build(name, device="meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        model(torch.empty(1, *found.input, device="meta"))
+    assert counter.get_total_flops() == 2 * found.macs
+
+
+def test_padding_and_ceiling_follow_torch() -> None:
+    from resnet_dsl.folds.shape import ShapeError, leaf_size
+    from resnet_dsl.ir import Pool, Shape
+
+    for kernel in (1, 2, 3, 5):
+        for stride in (1, 2, 3):
+            for padding in range(kernel // 2 + 1):
+                for ceil in (False, True):
+                    pool = Pool(
+                        kind="max", kernel=kernel, stride=stride, padding=padding, ceil=ceil
+                    )
+                    module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
+                    for side in range(1, 12):
+                        x = torch.empty(1, 2, side, side + 1, device="meta")
+                        try:
+                            found = leaf_size(pool, Shape(2, side, side + 1))
+                        except ShapeError:
+                            with pytest.raises(RuntimeError):
+                                module(x)
+                        else:
+                            assert tuple(module(x).shape[1:]) == tuple(found)

@@ -1,0 +1,210 @@
+"""Pages and networks drawn at random, for the laws."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from resnet_dsl import ir
+from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.elaborate import elaborate
+from resnet_dsl.folds.shape import ShapeError, traced
+from resnet_dsl.ir import ActKind, Layer, Network, Shape
+from resnet_dsl.notation import (
+    Branch,
+    Conv,
+    Dropout,
+    Fc,
+    Flatten,
+    GlobalPool,
+    HeadLayer,
+    Pool,
+    Row,
+    Softmax,
+)
+from resnet_dsl.spec import (
+    BatchNorm,
+    BlockKeys,
+    Expect,
+    Init,
+    Norm,
+    Shortcut,
+    Spec,
+    Stage,
+    StrideOn,
+)
+
+WIDTHS = st.sampled_from([4, 8, 12, 16])
+flags = st.none() | st.booleans()
+probabilities = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
+
+
+@st.composite
+def convs(draw: st.DrawFn, *, bare: bool = False) -> Conv:
+    return Conv(
+        kernel=draw(st.sampled_from([1, 1, 3, 3, 3, 5])),
+        channels=draw(WIDTHS),
+        cardinality=draw(st.sampled_from([1, 1, 1, 2, 4])),
+        stride=draw(st.sampled_from([None, None, None, 1, 2])),
+        dilation=draw(st.sampled_from([None, None, None, 1, 2])),
+        padding=draw(st.sampled_from([None, None, None, None, 0, 1])),
+        bias=draw(st.sampled_from([None, None, None, True, False])),
+        bare=bare,
+    )
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Pool:
+    kernel = draw(st.integers(1, 3))
+    return Pool(
+        kind=draw(st.sampled_from(["max", "average"])),
+        kernel=kernel,
+        stride=draw(st.sampled_from([None, 1, 2])),
+        padding=draw(st.none() | st.integers(0, kernel // 2)),
+        ceil=draw(st.booleans()),
+    )
+
+
+dropouts = st.builds(Dropout, p=probabilities)
+row_layers = convs() | convs() | convs() | pools() | dropouts
+branches: st.SearchStrategy[Branch] = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
+rows = st.builds(
+    Row,
+    branches=st.lists(branches, min_size=1, max_size=1).map(tuple)
+    | st.lists(branches, min_size=1, max_size=3).map(tuple),
+    repeats=st.integers(1, 4),
+)
+head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
+    convs(),
+    convs(bare=True),
+    pools(),
+    dropouts,
+    st.builds(GlobalPool),
+    st.builds(Fc, features=WIDTHS),
+    st.builds(Flatten),
+    st.builds(Softmax),
+)
+activations = st.sampled_from(get_args(ActKind))
+norms: st.SearchStrategy[Norm] = st.just("none") | st.builds(
+    BatchNorm, eps=st.sampled_from([1e-5, 1e-3, 2.5e-7]), momentum=st.sampled_from([0.1, 0.01])
+)
+keys = {
+    "stride_on": st.none() | st.sampled_from(get_args(StrideOn)),
+    "shortcut": st.none() | st.sampled_from(get_args(Shortcut)),
+    "norm": st.none() | norms,
+    "activation": st.none() | activations,
+    "bias": flags,
+}
+stages = st.builds(
+    Stage,
+    rows=st.lists(rows, min_size=1, max_size=3).map(tuple),
+    stride=st.sampled_from([None, None, None, 1, 2]),
+    **keys,
+)
+stage_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,8}", fullmatch=True)
+heads = st.sampled_from(
+    [(), (GlobalPool(), Fc(features=10)), (Fc(features=8), Fc(features=4), Softmax())]
+) | st.lists(head_layers, max_size=4).map(tuple)
+counts = st.none() | st.integers(1, 10**15)
+written_specs = st.builds(
+    Spec,
+    name=st.none()
+    | st.text(min_size=1, max_size=20).filter(lambda s: s.isprintable() and s.strip()),
+    input=st.builds(Shape, st.sampled_from([1, 4, 8]), st.integers(1, 99), st.integers(1, 99)),
+    stem=st.lists(row_layers, max_size=3).map(tuple),
+    block=st.builds(BlockKeys, **keys),
+    stages=st.dictionaries(stage_names, stages, min_size=1, max_size=4),
+    head=heads,
+    init=st.builds(Init, zero_init_residual=st.booleans()),
+    expect=st.builds(Expect, layers=counts, params=counts, macs=counts),
+)
+"""Pages that can be written; few of them make sense."""
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """Pages that make sense: those of `written_specs` that elaborate, made likely."""
+    simple = st.builds(
+        Row,
+        branches=st.lists(
+            st.builds(Conv, kernel=st.sampled_from([1, 3]), channels=WIDTHS), min_size=1, max_size=3
+        ).map(lambda path: (tuple(path),)),
+        repeats=st.integers(1, 3),
+    )
+    odd = draw(st.booleans())
+    stage = st.builds(
+        Stage,
+        rows=st.lists(rows if odd else simple, min_size=1, max_size=2).map(tuple),
+        stride=st.sampled_from([None, None, 1, 2]),
+        **keys,
+    )
+    spec = Spec(
+        input=Shape(4, draw(st.integers(24, 40)), draw(st.integers(24, 40))),
+        stem=draw(st.lists(row_layers, max_size=3).map(tuple)),
+        block=draw(st.builds(BlockKeys, **keys)),
+        stages=draw(st.dictionaries(stage_names, stage, min_size=1, max_size=3)),
+        head=draw(heads),
+    )
+    try:
+        elaborate(spec)
+    except SpecError:
+        assume(False)
+    return spec
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Networks put together layer by layer, as no author would write them."""
+    size = Shape(draw(st.sampled_from([3, 4])), 33, 30)
+    norm = draw(st.sampled_from([None, ir.BatchNorm(channels=1, eps=1e-5, momentum=0.1)]))
+    act = ir.Act(draw(st.sampled_from(["relu", "silu"])))
+
+    def conv(channels: int, out: int, stride: int, *, kernel: int | None = None) -> list[Layer]:
+        k = draw(st.sampled_from([1, 3])) if kernel is None else kernel
+        layer = ir.Conv(
+            in_channels=channels,
+            out_channels=out,
+            kernel=k,
+            stride=stride,
+            padding=k // 2,
+            bias=draw(st.booleans()) if kernel is None else norm is None,
+        )
+        normed = norm and ir.BatchNorm(channels=out, eps=norm.eps, momentum=norm.momentum)
+        return [layer, normed] if normed else [layer]
+
+    layers: list[Layer] = []
+    channels = size.channels
+    for _ in range(draw(st.integers(0, 2))):
+        layers += [*conv(channels, 8, draw(st.sampled_from([1, 2]))), act]
+        channels = 8
+    for _ in range(draw(st.integers(1, 5))):
+        out, stride = draw(WIDTHS), draw(st.sampled_from([1, 1, 2]))
+        first = conv(channels, out, stride)
+        second = conv(out, out, 1)
+        plain = draw(st.integers(0, 4)) == 0
+        changes = stride > 1 or out != channels
+        if plain:
+            block = [*first, act, *second, act]
+        elif changes and out >= channels and draw(st.booleans()):
+            pixels: Layer = ir.Identity()
+            if stride > 1:
+                pixels = ir.Pool(kind="max", kernel=1, stride=stride)
+            zeros = ir.PadChannels(extra=out - channels) if out > channels else ir.Identity()
+            body = ir.sequence(*first, act, *second)
+            block = [ir.Residual(body=body, shortcut=ir.sequence(pixels, zeros), after=act)]
+        else:
+            always = changes or draw(st.booleans())
+            shortcut = ir.sequence(*conv(channels, out, stride, kernel=1)) if always else None
+            body = ir.sequence(*first, act, *second)
+            block = [ir.Residual(body=body, shortcut=shortcut or ir.Identity(), after=act)]
+        layers += block * draw(st.integers(1, 3)) if not changes else block
+        channels = out
+    if draw(st.booleans()):
+        layers += [ir.GlobalPool(), ir.Flatten(), ir.Linear(in_features=channels, out_features=7)]
+    try:
+        traced(ir.Sequence(tuple(layers)), size)
+    except ShapeError:
+        assume(False)
+    return ir.network(size, *layers)
