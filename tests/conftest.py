@@ -13,6 +13,7 @@ settings.register_profile("exhaustive", settings.get_profile("plain"), max_examp
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--exhaustive", action="store_true", help="run everything, at full length")
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files, and fail")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,3 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = [item for item in items if "exhaustive" not in item.keywords]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether to rewrite golden files."""
+    return bool(request.config.getoption("--update-golden"))

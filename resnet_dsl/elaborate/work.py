@@ -49,9 +49,11 @@ class Work:
             self.origins.append(origin)
 
     def fault(self, code: Code, message: str, origin: Origin, help: str | None = None) -> None:
-        self.faults.append(
-            Diagnostic(code=code, message=message, path=origin.path, within=origin.at, help=help)
+        found = Diagnostic(
+            code=code, message=message, path=origin.path, within=origin.at, help=help
         )
+        if found not in self.faults:  # a row that repeats is elaborated more than once
+            self.faults.append(found)
 
 
 def size_fault(error: ShapeError, origin: Origin) -> Diagnostic:

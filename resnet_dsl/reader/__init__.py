@@ -40,7 +40,7 @@ class Page:
 def read_page(where: str | Path) -> Page:
     """Read a page by zoo name or by file; `SpecError` says all that is wrong with it."""
     path = find(where)
-    return _page(read_file(path), path.parent)
+    return _page(read_file(path), path)
 
 
 def read_text(text: str, name: str = "<text>") -> Page:
@@ -68,8 +68,8 @@ def find(where: str | Path) -> Path:
     )
 
 
-def _page(source: Source, folder: Path | None) -> Page:
-    tree = resolve(compose(source), folder, ())
+def _page(source: Source, path: Path | None) -> Page:
+    tree = resolve(compose(source), path)
     return Page(_validate(tree), tree)
 
 
@@ -78,7 +78,8 @@ def _validate(tree: Entries) -> Spec:
         return Spec.model_validate(_plain(tree))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise SpecError(place(tree, fault) for fault in faults(details)) from None
+        placed = [place(tree, fault) for fault in faults(details)]
+        raise SpecError(sorted(placed, key=lambda d: (d.line or 0, d.column or 0))) from None
 
 
 def _plain(node: Node) -> Any:

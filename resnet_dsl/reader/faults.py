@@ -18,10 +18,17 @@ from resnet_dsl.spec import BatchNorm, BlockKeys, Expect, Init, Spec, Stage
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
     """pydantic's complaints in the words of the language."""
     paths = [detail["loc"] for detail in details]
+    meant = {
+        (*detail["loc"][:-1], _meant(detail["loc"]))
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+    }
     for detail in details:
         path, context = detail["loc"], detail.get("ctx", {})
         if any(other != path and other[: len(path)] == path for other in paths):
             continue  # it follows from what is wrong below it
+        if detail["type"] == "missing" and path in meant:
+            continue  # it is there, misspelt
         key, shown = str(path[-1]) if path else "", _shown(detail["input"])
         match detail["type"]:
             case "refused" if "code" in context:
@@ -58,11 +65,11 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
             case kind:
                 message, template = _EXPECTED.get(kind, ("is no value for this key", ""))
                 help = template.format(**context) or None
+                said = detail["msg"] if kind == "refused" else f"{shown} {message}"
+                code: Code = "value"
                 if kind == "model_type" and len(path) == 2 and path[0] == "stages":
-                    help = _EXAMPLE
-                code: Code = "missing" if detail["input"] is None else "value"
-                shown = detail["msg"] if kind == "refused" else f"{shown} {message}"
-                yield Diagnostic(code=code, message=shown, path=path, help=help)
+                    code, said, help = "missing", f"{key} has no rows", _EXAMPLE
+                yield Diagnostic(code=code, message=said, path=path, help=help)
 
 
 _EXAMPLE = 'a stage is written conv2_x: "[[3x3, 64], [3x3, 64]] x 2"'
@@ -113,12 +120,18 @@ def _model_at(path: Path) -> type[BaseModel]:
 
 
 def _key_help(path: Path) -> str:
-    known = list(_model_at(path[:-1]).model_fields)
-    if guess := nearest(str(path[-1]), known):
+    if len(path) == 1 and path[0] in BlockKeys.model_fields:
+        return "it is a key of block:, and of a stage"
+    if path[0] != "stages" and path[-1] in Stage.model_fields:
+        return "it is a key of a stage"
+    if guess := _meant(path):
         return f"did you mean {guess!r}?"
-    if path[0] != "stages" and len(path) == 1 and path[0] in Stage.model_fields:
-        return "it is a key of a stage, or of block:"
-    return f"keys here: {', '.join(known)}"
+    return f"keys here: {', '.join(_model_at(path[:-1]).model_fields)}"
+
+
+def _meant(path: Path) -> str | None:
+    """The key that an unknown one resembles."""
+    return nearest(str(path[-1]), _model_at(path[:-1]).model_fields)
 
 
 def _purpose(path: Path) -> str | None:

@@ -108,7 +108,12 @@ def compose(source: Source) -> Entries:
         raise fail("empty", "the page is empty", help="`resnet-dsl zoo` lists examples", span=start)
     if not isinstance(node, yaml.MappingNode):
         span = _span(source, node.start_mark, node.end_mark)
-        raise fail("not-a-mapping", "a page is a mapping", help="input:, stem:, …", span=span)
+        raise fail(
+            "not-a-mapping",
+            "a page is a mapping",
+            help="it begins like input: 3x224x224",
+            span=span,
+        )
     grown = _Growth(source)
     tree = grown.grow(node, 0)
     if grown.faults:

@@ -15,17 +15,17 @@ from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_f
 from resnet_dsl.zoo import zoo, zoo_path
 
 
-def resolve(tree: Entries, folder: Path | None, chain: tuple[Path, ...]) -> Entries:
-    """The tree with what it `extends` below it."""
+def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> Entries:
+    """The tree with what it `extends` below it; `path` is the page's own, None for a text."""
     if "extends" not in tree.entries:
         return tree
-    entry = tree.entries["extends"]
-    path = _base(entry.node, folder)
-    if path in chain:
-        names = " → ".join(link.name for link in (*chain, path))
-        raise fail("extends", f"pages that extend each other: {names}", span=entry.node.span)
-    base = compose(read_file(path, entry.node.span))
-    base = resolve(base, path.parent, (*chain, path))
+    node = tree.entries["extends"].node
+    chain = (*chain, path.resolve()) if path else chain
+    base_path = _base(node, path.parent if path else None)
+    if base_path.resolve() in chain:
+        names = " → ".join(link.name for link in (*chain, base_path))
+        raise fail("extends", f"pages that extend each other: {names}", span=node.span)
+    base = resolve(compose(read_file(base_path, node.span)), base_path, chain)
     own = {key: value for key, value in tree.entries.items() if key != "extends"}
     faults: list[Diagnostic] = []
     merged = _merge(_inherited(base), Entries(own, tree.span), (), faults)
@@ -40,7 +40,7 @@ def _base(node: Node, folder: Path | None) -> Path:
     if not isinstance(reference, str):
         raise fail("extends", "extends: takes the name of one spec", span=node.span)
     if reference in (names := zoo()):
-        return zoo_path(reference).resolve()
+        return zoo_path(reference)
     if not reference.endswith((".yaml", ".yml")):
         guess = nearest(reference, names)
         raise fail(
@@ -51,8 +51,8 @@ def _base(node: Node, folder: Path | None) -> Path:
         )
     if folder is None:
         raise fail("extends", "a text extends zoo names only, no files", span=node.span)
-    path = (folder / reference).resolve()
-    if not path.is_relative_to(folder.resolve()):
+    path = folder / reference
+    if not path.resolve().is_relative_to(folder.resolve()):
         raise fail(
             "extends",
             f"{reference!r} lies outside the page's folder",

@@ -1,0 +1,194 @@
+"""What the compiler inserts: strides, paddings, shortcuts, norms, activations, biases."""
+
+from __future__ import annotations
+
+import pytest
+
+from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
+from resnet_dsl.elaborate import elaborate_with_origins
+from resnet_dsl.folds.count import leaves
+from resnet_dsl.ir import Conv, Residual
+from resnet_dsl.spec import Expect
+
+PAGE = """
+input: 3x64x64
+stem:
+  - 3x3, 16
+{block}
+stages:
+  conv2_x: "[[3x3, 16], [3x3, 16]] x 2"
+  conv3_x: {stage}
+head: []
+"""
+
+
+def blocks(stage: str, block: str = "") -> list[ir.Layer]:
+    """The layers of the second stage."""
+    found = elaborate_with_origins(
+        loads(PAGE.format(stage=stage, block=block and f"block: {block}"))
+    )
+    return [found.network.layers[i] for i in found.stages["conv3_x"]]
+
+
+def strides(layer: ir.Layer) -> list[int]:
+    return [leaf.stride for _, leaf in leaves(layer) if isinstance(leaf, Conv)]
+
+
+BOTTLENECK = "[[1x1, 8], [3x3, 8], [1x1, 32]] x 2"
+
+
+@pytest.mark.parametrize(
+    ("stage", "first"),
+    [
+        (f'"{BOTTLENECK}"', [1, 2, 1, 2]),
+        (f'{{rows: "{BOTTLENECK}", stride_on: first}}', [2, 1, 1, 2]),
+        (f'{{rows: "{BOTTLENECK}", stride_on: spatial}}', [1, 2, 1, 2]),
+        (f'{{rows: "{BOTTLENECK}", stride: 1}}', [1, 1, 1, 1]),
+        (f'{{rows: "{BOTTLENECK}", stride: 4}}', [1, 4, 1, 4]),
+        ('"[[3x3, 16], [3x3, 16]] x 2"', [2, 1, 2]),
+        ('"[[1x1, 32], [1x1, 16]] x 2"', [2, 1, 2]),
+        ('"[[1x1, 32], [5x5, 16]] x 2"', [1, 2, 2]),
+        ('["[[3x3, 16, /3], [3x3, 16]]", "[[3x3, 16], [3x3, 16]]"]', [3, 1, 3]),
+    ],
+)
+def test_the_stride_stands_where_the_paper_says(stage: str, first: list[int]) -> None:
+    found = blocks(stage)
+    assert strides(found[0]) == first
+    assert set(strides(found[1])) == {1}
+
+
+def test_a_written_stride_holds_in_every_repeat_and_none_is_inserted() -> None:
+    assert [strides(block) for block in blocks('"[[3x3, 16, /2], [3x3, 16]] x 2"')] == [
+        [2, 1, 2]
+    ] * 2
+    assert [strides(block) for block in blocks('"[[3x3, 16, /1], [3x3, 16]] x 2"')] == [[1, 1]] * 2
+
+
+def test_a_pool_or_branches_leave_no_stride_to_insert() -> None:
+    assert strides(blocks('["[[2x2 max pool]]", "[[3x3, 16]]"]')[1]) == [1]
+    assert strides(blocks('"[[3x3, 8] | [1x1, 8]]"')[0]) == [1, 1]
+
+
+def test_a_block_projects_where_its_shape_changes() -> None:
+    first, second = blocks('"[[3x3, 16], [3x3, 16]] x 2"')
+    assert isinstance(first, Residual)
+    assert isinstance(second, Residual)
+    projection = ir.Conv(in_channels=16, out_channels=16, kernel=1, stride=2)
+    norm = ir.BatchNorm(channels=16, eps=1e-5, momentum=0.1)
+    assert first.shortcut == ir.Sequence((projection, norm))
+    assert second.shortcut == ir.Identity()
+    (wider,) = blocks('{rows: "[[3x3, 16], [3x3, 24]]", stride: 1}')
+    assert isinstance(wider, Residual)
+    assert isinstance(wider.shortcut, ir.Sequence)
+
+
+def test_option_a_takes_every_other_pixel_and_adds_zeros() -> None:
+    (block,) = blocks('"[[3x3, 24]]"', "{shortcut: padding}")
+    assert isinstance(block, Residual)
+    pixels = ir.Pool(kind="max", kernel=1, stride=2)
+    assert block.shortcut == ir.Sequence((pixels, ir.PadChannels(extra=8)))
+    (block,) = blocks('{rows: "[[3x3, 24]]", stride: 1}', "{shortcut: padding}")
+    assert isinstance(block, Residual)
+    assert block.shortcut == ir.PadChannels(extra=8)
+
+
+def test_the_last_activation_comes_after_the_addition() -> None:
+    (block,) = blocks('{rows: "[[3x3, 16], [3x3, 16]]", stride: 1}', "{activation: gelu}")
+    assert isinstance(block, Residual)
+    kinds = [type(leaf).__name__ for leaf in ir.steps(block.body)]
+    assert kinds == ["Conv", "BatchNorm", "Act", "Conv", "BatchNorm"]
+    assert block.after == ir.Act("gelu")
+
+
+def test_a_plain_stage_is_flat() -> None:
+    kinds = [type(layer).__name__ for layer in blocks('{rows: "[[3x3, 16]] x 2", shortcut: none}')]
+    assert kinds == ["Conv", "BatchNorm", "Act"] * 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "stage", "block", "bias"),
+    [
+        ("3x3, 16", "", "", False),
+        ("3x3, 16", "", "bias: true", True),
+        ("3x3, 16", "bias: false", "bias: true", False),
+        ("3x3, 16, bias", "bias: false", "bias: true", True),
+        ("3x3, 16, no bias", "bias: true", "", False),
+        ("3x3, 16", "norm: none", "", True),
+        ("3x3, 16", "norm: none, bias: false", "", False),
+        ("3x3, 16", "norm: batch", "norm: none", False),
+    ],
+)
+def test_a_layers_word_counts_more_than_the_stages_and_that_more_than_the_blocks(
+    layer: str, stage: str, block: str, bias: bool
+) -> None:
+    keys = f", {stage}" if stage else ""
+    found = blocks(f'{{rows: "[[{layer}]]", stride: 1{keys}}}', f"{{{block}}}")
+    assert [leaf.bias for _, leaf in leaves(found[0]) if isinstance(leaf, Conv)] == [bias]
+
+
+@pytest.mark.parametrize(
+    ("layer", "padding"),
+    [
+        ("3x3, 16", 1),
+        ("7x7, 16", 3),
+        ("1x1, 16", 0),
+        ("3x3, 16, dilation 2", 2),
+        ("2x2 max pool", 0),
+        ("3x3 max pool, /2", 1),
+        ("3x3 average pool, /2", 0),
+        ("3x3 max pool, /2, pad 0", 0),
+    ],
+)
+def test_padding_is_half_the_window(layer: str, padding: int) -> None:
+    found = blocks(f'{{rows: ["[[{layer}]]", "[[3x3, 8]]"], shortcut: none}}')[0]
+    assert isinstance(found, ir.Conv | ir.Pool)
+    assert found.padding == padding
+
+
+def test_pools_step_by_their_window() -> None:
+    found = blocks('["[[3x3 average pool]]"]')[0]
+    assert isinstance(found, ir.Pool)
+    assert found.stride == 3
+
+
+def test_repeated_blocks_are_one_object() -> None:
+    page = PAGE.format(stage='"[[3x3, 16], [3x3, 16]] x 5000"', block="")
+    network = elaborate(loads(page))
+    assert len(network.layers) == 3 + 2 + 5000
+    assert len({id(layer) for layer in network.layers[-4999:]}) == 1
+
+
+def test_the_head_flattens_before_an_fc_and_activates_between_two() -> None:
+    page = PAGE.format(stage='"[[3x3, 16]]"', block="").replace(
+        "head: []", "head: [average pool, 12-d fc, dropout 0.5, 10-d fc, softmax]"
+    )
+    assert elaborate(loads(page)).layers[-7:] == (
+        ir.GlobalPool(),
+        ir.Flatten(),
+        ir.Linear(in_features=16, out_features=12),
+        ir.Act("relu"),
+        ir.Dropout(0.5),
+        ir.Linear(in_features=12, out_features=10),
+        ir.Softmax(),
+    )
+
+
+def test_an_fc_takes_a_whole_map() -> None:
+    page = PAGE.format(stage='"[[3x3, 16]]"', block="").replace("head: []", "head: [10-d fc]")
+    assert elaborate(loads(page)).layers[-1] == ir.Linear(in_features=16 * 32 * 32, out_features=10)
+
+
+def test_a_stage_is_held_to_its_output() -> None:
+    blocks('{rows: "[[3x3, 16]]", output: 32x32}')
+    with pytest.raises(SpecError) as caught:
+        blocks('{rows: "[[3x3, 16]]", output: 31x32}')
+    assert [fault.code for fault in caught.value.diagnostics] == ["output"]
+
+
+def test_a_spec_without_a_text_has_faults_without_a_place() -> None:
+    spec = load("resnet18").model_copy(update={"expect": Expect(layers=19)})
+    with pytest.raises(SpecError) as caught:
+        analyze(spec)
+    (fault,) = caught.value.diagnostics
+    assert (fault.line, fault.path) == (None, ("expect", "layers"))
+    assert str(caught.value).startswith("error[expect]: the network has 18 layers")

@@ -1,0 +1,99 @@
+"""Published numbers, each with its source; none of them was computed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from resnet_dsl import analyze, loads
+
+
+@dataclass(frozen=True)
+class Known:
+    name: str
+    layers: int
+    params: int
+    macs: int
+
+
+# params: torchvision's documentation of its weights. macs: convolutions and fully connected layers
+# at 3x224x224; torch's FlopCounterMode prints twice as many.
+TORCHVISION = [
+    Known("resnet18", 18, 11_689_512, 1_814_073_344),
+    Known("resnet34", 34, 21_797_672, 3_663_761_408),
+    Known("resnet50", 50, 25_557_032, 4_089_184_256),
+    Known("resnet101", 101, 44_549_160, 7_801_405_440),
+    Known("resnet152", 152, 60_192_808, 11_513_626_624),
+    Known("resnext50_32x4d", 50, 25_028_904, 4_230_479_872),
+    Known("resnext101_32x8d", 101, 88_791_336, 16_414_015_488),
+    Known("resnext101_64x4d", 101, 83_455_272, 15_460_270_080),
+    Known("wide_resnet50_2", 50, 68_883_240, 11_398_021_120),
+    Known("wide_resnet101_2", 101, 126_886_696, 22_753_050_624),
+]
+
+
+@pytest.mark.parametrize("known", TORCHVISION, ids=lambda known: known.name)
+def test_counts_agree_with_torchvision(known: Known) -> None:
+    found = analyze(known.name)
+    assert (found.layers, found.params, found.macs) == (known.layers, known.params, known.macs)
+
+
+# He et al. 2015, Table 1, last row: multiply-adds x 10^9, with the stride at the first 1x1
+PAPER = {
+    "paper/resnet18-B": (1.8, 1_814_073_344),
+    "paper/resnet50": (3.8, 3_857_973_248),
+    "paper/resnet101": (7.6, 7_570_194_432),
+    "paper/resnet152": (11.3, 11_282_415_616),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_strides_give_the_papers_flops(name: str) -> None:
+    published, exact = PAPER[name]
+    found = analyze(name).macs
+    assert found == exact
+    assert found == pytest.approx(published * 1e9, rel=0.02)
+
+
+def test_the_papers_34_layers_pad_their_shortcuts() -> None:
+    """Table 1 says 3.6 x 10^9: option A, whose shortcuts cost nothing."""
+    spec = loads("extends: resnet34\nblock: {shortcut: padding}")
+    assert analyze(spec).macs == pytest.approx(3.64e9, abs=0.005e9)
+    assert analyze("paper/plain34").macs == analyze(spec).macs
+
+
+# He et al. 2015, Table 6: millions of params
+CIFAR = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7, 1202: 19.4}
+
+
+@pytest.mark.parametrize("depth", CIFAR)
+def test_cifar_networks_have_the_papers_params(depth: int) -> None:
+    found = analyze(f"cifar/resnet{depth}")
+    assert found.layers == depth
+    digits = 1 if depth > 100 else 2
+    assert round(found.params / 1e6, digits) == CIFAR[depth]
+
+
+def test_cifar_params_to_the_unit() -> None:
+    assert analyze("cifar/resnet20").params == 269_722
+    assert analyze("cifar/resnet1202").params == 19_421_274
+
+
+# He et al. 2015, Table 1: the layers of the names
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_layers_are_counted_by_the_papers_rule(depth: int) -> None:
+    assert analyze(f"resnet{depth}").layers == depth
+
+
+# He et al. 2015, Table 1, second column
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_stages_have_the_papers_output_sizes(depth: int) -> None:
+    found = analyze(f"resnet{depth}")
+    assert {part.name: part.output.height for part in found.stages} == {  # type: ignore[union-attr]
+        "conv2_x": 56,
+        "conv3_x": 28,
+        "conv4_x": 14,
+        "conv5_x": 7,
+    }
+    assert found.stem.lines[0].output == (64, 112, 112)

@@ -1,0 +1,54 @@
+"""Layer by layer: kernels, channels, strides, padding and sizes as in published listings."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from resnet_dsl import load
+from resnet_dsl.elaborate import elaborate_with_origins
+from resnet_dsl.folds.shape import Step, trace
+from resnet_dsl.ir import Conv, Pool, Shape
+
+FOLDER = Path(__file__).parent / "listings"
+
+
+def listed(name: str, step: Step, stage: str, block: str) -> list[str] | None:
+    """A step as a line of the listing; projections have none."""
+    if "shortcut" in step.path:
+        return None
+    match step.leaf, step.before, step.after:
+        case Conv() as conv, Shape(height=before), Shape(height=after):
+            numbers = (conv.kernel, conv.in_channels, conv.out_channels, conv.stride, conv.padding)
+            return [stage, block, "conv", *map(str, (*numbers, before, after))]
+        case Pool() as pool, Shape(channels, before, _), Shape(_, after, _):
+            numbers = (pool.kernel, channels, channels, pool.stride, pool.padding)
+            # the paper draws the stem's pool as the head of the first stage
+            return ["conv2_x", "", "maxpool", *map(str, (*numbers, before, after))]
+        case _:
+            return None
+
+
+@pytest.mark.parametrize("name", ["resnet34", "resnet50"])
+def test_layers_agree_with_the_listing(name: str) -> None:
+    found = elaborate_with_origins(load(name))
+    stages = {i: (stage, i - r.start + 1) for stage, r in found.stages.items() for i in r}
+    size = found.network.input
+    lines = []
+    for i, layer in enumerate(found.network.layers):
+        stage, number = stages.get(i, ("conv1", 0))
+        walk = trace(layer, size, (i,))
+        while True:
+            try:
+                line = listed(name, next(walk), stage, str(number or ""))
+            except StopIteration as end:
+                size = end.value
+                break
+            if line:
+                lines.append(line)
+    with (FOLDER / f"{name}_224.csv").open(newline="") as file:
+        _, *expected = csv.reader(file)
+    assert lines == expected
+    assert len(expected) == int(name.removeprefix("resnet"))  # one pool more, one fc less

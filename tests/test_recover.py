@@ -1,0 +1,136 @@
+"""The page that comes back is the one a person would write."""
+
+from __future__ import annotations
+
+import pytest
+
+from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
+from resnet_dsl.ir import Layer, Shape
+
+PAGE = """input: 3x64x64
+stem:
+{stem}
+stages:
+{stages}
+head: []
+"""
+
+
+def again(stages: str, *, stem: str = "  - 3x3, 16", block: str = "") -> str:
+    """What a page reads like after elaboration and recovery."""
+    page = PAGE.format(stem=stem, stages=stages)
+    if block:
+        page = page.replace("stages:", f"block: {block}\nstages:")
+    return dumps(recover(elaborate(loads(page))))
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        # strides that the language inserts are not written
+        '  a: "[[3x3, 16]]"\n  b: {rows: "[[3x3, 16]] x 2", stride: 2}',
+        '  a: "[[3x3, 16]]"\n  b: ["[[3x3, 16, /2]]", "[[3x3, 16]]"]',
+        # defaults said aloud are not written
+        '  a: {rows: "[[3x3, 16]]", stride: 1, norm: batch}\n  b: "[[3x3, 16]] x 2"',
+        # equal neighbours are joined
+        '  a: "[[3x3, 16]]"\n  b: ["[[3x3, 16]]", "[[3x3, 16]]"]',
+    ],
+)
+def test_pages_come_back_in_normal_form(stages: str) -> None:
+    assert again(stages) == PAGE.format(
+        stem="  - 3x3, 16",
+        stages='  conv2_x: "[[3x3, 16]]"\n  conv3_x: "[[3x3, 16]] x 2"',
+    )
+
+
+def test_a_stage_starts_where_the_width_changes() -> None:
+    stages = '  a: ["[[3x3, 16]] x 2", "[[3x3, 24]] x 2"]'
+    assert 'conv2_x: "[[3x3, 16]] x 2"' in again(stages)
+    assert '    rows: "[[3x3, 24]] x 2"\n    stride: 1' in again(stages)
+
+
+def test_keys_that_all_stages_share_are_hoisted() -> None:
+    stages = (
+        '  a: {rows: "[[3x3, 16]]", shortcut: none}\n  b: {rows: "[[3x3, 16]]", shortcut: none}'
+    )
+    assert "block: {shortcut: none}\n" in again(stages)
+
+
+def test_a_stage_says_what_the_others_do_not() -> None:
+    stages = '  a: "[[3x3, 16]] x 2"\n  b: {rows: "[[3x3, 16]]", norm: none}'
+    page = again(stages)
+    assert "block:" not in page
+    assert "    norm: none\n" in page
+
+
+def test_identity_shortcuts_take_the_side_of_the_others() -> None:
+    """In the first stage of a CIFAR network nothing is padded."""
+    page = again('  a: "[[3x3, 16]] x 2"\n  b: "[[3x3, 32]] x 2"', block="{shortcut: padding}")
+    assert "block: {shortcut: padding}\n" in page
+    assert "shortcut:" not in page.partition("stages:")[2]
+
+
+def test_strides_elsewhere_than_inserted_are_written() -> None:
+    stages = '  a: "[[3x3, 16]]"\n  b: "[[1x1, 16], [3x3, 16], [1x1, 16, /2]]"'
+    assert '"[[1x1, 16], [3x3, 16], [1x1, 16, /2]]"' in again(stages)
+
+
+def test_v1_is_said_once_for_all() -> None:
+    stages = '  a: "[[1x1, 8], [3x3, 8], [1x1, 16]]"\n  b: "[[1x1, 8], [3x3, 8], [1x1, 32]] x 2"'
+    assert "block: {stride_on: first}\n" in again(stages, block="{stride_on: first}")
+    assert "stride" not in again(stages, block="{stride_on: spatial}")
+
+
+def test_biases_are_said_by_the_shortest_word() -> None:
+    stages = '  a: "[[3x3, 16, bias], [3x3, 16, bias]]"'
+    page = again(stages, stem="  - 3x3, 16, bias")
+    assert "block: {bias: true}\n" in page
+    one = again('  a: "[[3x3, 16, bias], [3x3, 16]]"')
+    assert '"[[3x3, 16, bias], [3x3, 16]]"' in one
+    assert "bias: " not in one
+
+
+def test_plain_layers_fold_to_the_shortest_row() -> None:
+    stages = '  a: "[[1x1, 8], [3x3, 8]] x 3"'
+    page = again(stages, stem="  - 3x3, 16, /2", block="{shortcut: none}")
+    assert '"[[1x1, 8], [3x3, 8]] x 3"' in page
+
+
+CONV = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1, bias=True)
+ACT = ir.Act("relu")
+BODY = ir.Sequence((CONV, ACT, CONV))
+
+
+@pytest.mark.parametrize(
+    ("layers", "path", "what"),
+    [
+        ([CONV, ACT, CONV, ir.Residual(body=CONV, after=ACT)], (2,), "without an activation"),
+        ([ir.Residual(body=BODY)], (0,), "without an activation behind its addition"),
+        ([ir.Residual(body=ACT, after=ACT)], (0, "body", 0), "stands alone"),
+        ([ir.Residual(body=ir.Dropout(0.5), after=ACT)], (0,), "without a convolution"),
+        (
+            [ir.Residual(body=BODY, shortcut=ir.Dropout(0.5), after=ACT)],
+            (0, "shortcut"),
+            "no identity, projection or padding",
+        ),
+        (
+            [ir.Residual(body=ir.sequence(CONV, ir.Act("gelu"), CONV), after=ACT)],
+            (0,),
+            "two activations",
+        ),
+        ([ir.GlobalPool()], (), "without a stage"),
+        (
+            [ir.Residual(body=BODY, shortcut=ir.sequence(CONV), after=ACT)],
+            (0,),
+            "no page says",
+        ),
+    ],
+)
+def test_what_cannot_be_said_is_refused_with_its_place(
+    layers: list[Layer], path: ir.Path, what: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        recover(ir.network(Shape(3, 8, 8), *layers))
+    (fault,) = caught.value.diagnostics
+    assert (fault.code, fault.path) == ("unsayable", path)
+    assert what in fault.message

@@ -1,0 +1,110 @@
+"""The shipped pages: short, in normal form, valid by their schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from resnet_dsl import Spec, dumps, elaborate, load, recover, zoo
+from resnet_dsl.schema import json_schema
+from resnet_dsl.spec import Expect, Init
+from resnet_dsl.zoo import FOLDER, zoo_path
+
+SCHEMA_FILE = FOLDER / "resnet-dsl.schema.json"
+
+
+def plain(spec: Spec) -> Spec:
+    """A spec without what no network shows."""
+    stages = {f"conv{i}_x": stage for i, stage in enumerate(spec.stages.values(), 2)}
+    bare = {"name": None, "expect": Expect(), "init": Init(), "stages": stages}
+    return spec.model_copy(update=bare)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_pages_are_in_normal_form(name: str) -> None:
+    spec = load(name)
+    assert recover(elaborate(spec)) == plain(spec)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_pages_are_short_and_name_schema_and_source(name: str) -> None:
+    lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 100
+    up = "../" * name.count("/")
+    assert lines[0] == f"# yaml-language-server: $schema={up}resnet-dsl.schema.json"
+    assert (zoo_path(name).parent / lines[0].partition("=")[2]).resolve() == SCHEMA_FILE.resolve()
+    assert lines[1].startswith("# ")
+    assert " 20" in lines[1], "a page names its source and year"
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_every_page_expects_its_counts(name: str) -> None:
+    expect = load(name).expect
+    assert None not in (expect.layers, expect.params, expect.macs)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_pages_are_printed_as_they_are_written(name: str) -> None:
+    lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("#")]
+    assert dumps(load(name)).splitlines() == kept
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_pages_are_valid_by_the_schema(name: str) -> None:
+    jsonschema.validate(yaml.safe_load(zoo_path(name).read_text(encoding="utf-8")), json_schema())
+
+
+def test_the_schema_file_is_the_models_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == json_schema()
+
+
+PAGE: dict[str, Any] = {
+    "input": "3x32x32",
+    "stem": ["3x3, 16"],
+    "stages": {"a": "[[3x3, 16]]"},
+    "head": [],
+}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        PAGE | {"stages": {"a": ["[[3x3, 16]]", "[[3x3, 8]] x 2"]}},
+        PAGE | {"stages": {"a": {"rows": "[[3x3, 16]]", "stride": 1, "norm": "none"}}},
+        PAGE | {"block": {"norm": {"kind": "batch", "eps": 0.001}}},
+        {"extends": "resnet50", "stages": {"conv5_x": None, "conv4_x": {"stride": 1}}},
+    ],
+)
+def test_the_schema_takes_every_form(page: dict[str, Any]) -> None:
+    jsonschema.validate(page, json_schema())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {key: value for key, value in PAGE.items() if key != "head"},
+        PAGE | {"blocks": {}},
+        PAGE | {"stages": {"a": "3x3, 16"}},
+        PAGE | {"stages": {"1st": "[[3x3, 16]]"}},
+        PAGE | {"stages": {"a": {"rows": "[[3x3, 16]]", "shortcut": "A"}}},
+        PAGE | {"input": "32x32"},
+        PAGE | {"expect": {"layers": "18"}},
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(page: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(page, json_schema())
+
+
+def test_the_zoo_lists_every_page() -> None:
+    names = zoo()
+    assert len(names) == len(set(names)) == len(list(Path(FOLDER).rglob("*.yaml")))
+    assert names.index("resnet50") < names.index("resnet101") < names.index("cifar/resnet20")
