@@ -13,12 +13,12 @@ Only `build` needs torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.elaborate import elaborate
 from resnet_dsl.ir import Network
-from resnet_dsl.pages import dump, dumps, load, loads
+from resnet_dsl.pages import Source, dump, dumps, load, loads, resolve
 from resnet_dsl.recover import recover
 from resnet_dsl.report.analysis import Analysis
 from resnet_dsl.report.analyze import analyze
@@ -26,7 +26,7 @@ from resnet_dsl.spec import Spec
 from resnet_dsl.zoo import zoo
 
 if TYPE_CHECKING:
-    from resnet_dsl.pytorch import build
+    from resnet_dsl.pytorch.modules import Device, DType, Net
 
 __all__ = [
     "Analysis",
@@ -46,10 +46,26 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """`build` imports torch, and so waits until somebody asks for it."""
-    if name != "build":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from resnet_dsl.pytorch import build
+def build(
+    source: Source,
+    *,
+    seed: int | None = None,
+    init: bool = True,
+    device: Device | None = None,
+    dtype: DType | None = None,
+) -> Net:
+    """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` gives back the page.
 
-    return build
+    Module tree, weights and outputs are torchvision's. Weights are drawn on the CPU in float32,
+    then cast and moved: `seed` draws them from a generator of their own, None from torch's global
+    one. `init=False` leaves them as memory has them, for a model that is about to load others; on
+    the meta device nothing is drawn. Raises `SpecError` where the source is no network, and
+    ImportError where torch is not installed.
+
+    >>> model = build("cifar/resnet20", seed=0)
+    >>> sum(weight.numel() for weight in model.parameters())
+    269722
+    """
+    from resnet_dsl.pytorch.build import build_model
+
+    return build_model(resolve(source), seed=seed, init=init, device=device, dtype=dtype)

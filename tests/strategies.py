@@ -87,9 +87,11 @@ head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
     st.builds(Softmax),
 )
 activations = st.sampled_from(get_args(ActKind))
-norms: st.SearchStrategy[Norm] = st.just("none") | st.builds(
+batch_norms = st.builds(
     BatchNorm, eps=st.sampled_from([1e-5, 1e-3, 2.5e-7]), momentum=st.sampled_from([0.1, 0.01])
 )
+no_norm: st.SearchStrategy[Norm] = st.just("none")
+norms = no_norm | batch_norms
 keys = {
     "stride_on": st.none() | st.sampled_from(get_args(StrideOn)),
     "shortcut": st.none() | st.sampled_from(get_args(Shortcut)),

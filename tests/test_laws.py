@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from strategies import head_layers, networks, row_layers, rows, specs, written_specs
 
 from resnet_dsl import dumps, elaborate, ir, recover
 from resnet_dsl.ir import Layer, Network
@@ -19,6 +18,7 @@ from resnet_dsl.notation import (
 )
 from resnet_dsl.reader import read
 from resnet_dsl.spec import Spec
+from tests.strategies import head_layers, networks, row_layers, rows, specs, written_specs
 
 
 @given(rows)

@@ -15,7 +15,7 @@ from resnet_dsl.ir import Conv, Pool, Shape
 FOLDER = Path(__file__).parent / "listings"
 
 
-def listed(name: str, step: Step, stage: str, block: str) -> list[str] | None:
+def listed(step: Step, stage: str, block: str) -> list[str] | None:
     """A step as a line of the listing; projections have none."""
     if "shortcut" in step.path:
         return None
@@ -42,7 +42,7 @@ def test_layers_agree_with_the_listing(name: str) -> None:
         walk = trace(layer, size, (i,))
         while True:
             try:
-                line = listed(name, next(walk), stage, str(number or ""))
+                line = listed(next(walk), stage, str(number or ""))
             except StopIteration as end:
                 size = end.value
                 break

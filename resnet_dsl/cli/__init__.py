@@ -29,8 +29,8 @@ class _Commands(click.Group):
             ctx.exit(2)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("resnet-dsl"), message="%(prog)s %(version)s")
+@click.group("resnet-dsl", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("resnet-dsl"), message="resnet-dsl %(version)s")
 def main() -> None:
     """Residual networks as pages of YAML that read like Table 1 of the paper.
 

@@ -45,7 +45,8 @@ def parse_row(text: str) -> Row:
     2
     >>> parse_row("[[3x3, 64]] x 0")
     Traceback (most recent call last):
-    resnet_dsl.notation.NotationError: a block is repeated 0 times
+        ...
+    resnet_dsl.notation.parse.NotationError: a block is repeated 0 times
     """
     scan = _Scanner(text)
     if not scan.take(r"\["):

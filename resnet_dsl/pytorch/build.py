@@ -9,43 +9,21 @@ import torch
 from torch import nn
 
 from resnet_dsl.folds.naming import torchvision
-from resnet_dsl.pages import Resolved, Source, resolve
+from resnet_dsl.pages import Resolved
 from resnet_dsl.pytorch.init import initialize
 from resnet_dsl.pytorch.lower import lower
-from resnet_dsl.pytorch.modules import Net
+from resnet_dsl.pytorch.modules import Device, DType, Net
 
 
-def build(
-    source: Source,
-    *,
-    seed: int | None = None,
-    init: bool = True,
-    device: torch.device | str | int | None = None,
-    dtype: torch.dtype | None = None,
-) -> Net:
-    """A PyTorch model of a path, a zoo name, a Spec or a Network.
-
-    Module tree, weights and outputs are torchvision's. Weights are drawn on the CPU in float32,
-    then cast and moved: `seed` draws them from a generator of their own, None from torch's global
-    one. `init=False` leaves them as memory has them, for a model that is about to load others;
-    on the meta device nothing is drawn. Raises `SpecError` where the source is no network.
-
-    >>> model = build("cifar/resnet20", seed=0)
-    >>> sum(weight.numel() for weight in model.parameters())
-    269722
-    """
-    return build_resolved(resolve(source), seed=seed, init=init, device=device, dtype=dtype)
-
-
-def build_resolved(
+def build_model(
     resolved: Resolved,
     *,
     seed: int | None,
     init: bool,
-    device: torch.device | str | int | None,
-    dtype: torch.dtype | None,
+    device: Device | None,
+    dtype: DType | None,
 ) -> Net:
-    """`build`, of a source that is resolved already."""
+    """`resnet_dsl.build`, of a source that is resolved already."""
     network = resolved.network
     scope = torchvision(network)
     model = lower(scope)

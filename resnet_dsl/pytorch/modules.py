@@ -5,7 +5,7 @@ Everything here pickles, deep-copies, compiles, exports and traces; nothing impo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from resnet_dsl.folds.naming import Add, Call, Concat, Program
 
 if TYPE_CHECKING:
     from resnet_dsl.spec import Spec
+
+Device: TypeAlias = torch.device | str | int
+DType: TypeAlias = torch.dtype
 
 
 class Scope(nn.Module):

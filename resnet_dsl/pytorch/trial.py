@@ -12,7 +12,7 @@ import torch
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.pages import Source, resolve
-from resnet_dsl.pytorch.build import build_resolved
+from resnet_dsl.pytorch.build import build_model
 from resnet_dsl.pytorch.weights import SUFFIXES, load_weights, save_weights
 from resnet_dsl.report.analysis import Analysis, analysis
 
@@ -51,7 +51,7 @@ def trial(
     compiled = time.perf_counter()
     with _memory(found):
         kind = getattr(torch, dtype)
-        model = build_resolved(
+        model = build_model(
             resolved, seed=seed, init=weights is None, device=where, dtype=kind
         ).eval()
         if weights is not None:

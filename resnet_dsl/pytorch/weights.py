@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -62,7 +63,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch remarks on odd files it then reads
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise fail("file", f"{path}: {(error.strerror or 'unreadable').lower()}") from None
     except (SafetensorError, *_UNREADABLE) as error:

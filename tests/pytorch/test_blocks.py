@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from reference import image
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from resnet_dsl import build, loads
+from tests.pytorch.reference import image
 
 
 class OptionA(nn.Module):

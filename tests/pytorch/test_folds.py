@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from hypothesis import given
-from strategies import specs
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,6 +15,7 @@ from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import Network, Sequence, Vector
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.spec import Spec
+from tests.strategies import specs
 
 
 def sizes_of(model: Net, x: Tensor) -> dict[str, list[tuple[int, ...]]]:

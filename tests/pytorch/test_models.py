@@ -10,13 +10,13 @@ import sys
 
 import pytest
 import torch
-from reference import assert_same_state, image, reference
 from torch import nn
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from resnet_dsl import build, elaborate, load
 from resnet_dsl.pytorch.modules import Net
+from tests.pytorch.reference import assert_same_state, image, reference
 
 NAMES = ["resnet18", "resnet50", "cifar/resnet20", "paper/plain18"]
 
@@ -66,7 +66,7 @@ def test_models_trace(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_models_trace_for_torchscript(name: str) -> None:
     model, x = small(name)
-    assert torch.equal(torch.jit.trace(model, x)(x), model(x))  # type: ignore[no-untyped-call]
+    assert torch.equal(torch.jit.trace(model, x)(x), model(x))
 
 
 def test_torchvisions_extractors_take_our_models() -> None:

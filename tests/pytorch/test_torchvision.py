@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from reference import (
+from torchvision.models.feature_extraction import get_graph_node_names
+
+from resnet_dsl import build
+from tests.pytorch.reference import (
     TORCHVISION,
     assert_same_state,
     assert_same_training_step,
@@ -12,9 +15,6 @@ from reference import (
     reference,
     shuffle_statistics,
 )
-from torchvision.models.feature_extraction import get_graph_node_names
-
-from resnet_dsl import build
 
 SIZE = {"resnet18": (2, 3, 224, 224), "resnet50": (2, 3, 224, 224)}
 SMALL = (2, 3, 75, 83)

@@ -1,0 +1,109 @@
+"""`resnet-dsl build`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from resnet_dsl import build
+from resnet_dsl.cli import main
+from resnet_dsl.pytorch.weights import load_weights
+from tests.pytorch.reference import assert_same_state
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, ["build", *map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def test_build_prints_table_1() -> None:
+    result = run("resnet50")
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["conv3_x", "28x28"] in [line[:2] for line in lines]
+    assert "[[1x1, 128], [3x3, 128], [1x1, 512]] x 4" in result.stdout
+    assert ["total", "50", "layers", "16", "25,557,032", "4,089,184,256"] in lines
+    assert "one image on cpu" in result.stdout
+    assert result.stdout.rstrip().endswith("1x1000")
+    assert result.stderr == ""
+
+
+def test_build_speaks_json() -> None:
+    found = json.loads(run("cifar/resnet20", "--json", "--meta").stdout)
+    assert (found["layers"], found["params"], found["macs"]) == (20, 269_722, 40_551_040)
+    assert found["input"] == [3, 32, 32]
+    assert [part["name"] for part in found["parts"]] == [
+        "stem",
+        "conv2_x",
+        "conv3_x",
+        "conv4_x",
+        "head",
+    ]
+    assert sum(part["params"] for part in found["parts"]) == 269_722
+    assert found["run"]["output"] == [1, 10]
+    assert found["run"]["device"] == "meta"
+
+
+def test_weights_are_written_and_loaded(tmp_path: Path) -> None:
+    file, copy = tmp_path / "a.safetensors", tmp_path / "b.pt"
+    assert f"wrote {file}" in run("cifar/resnet20", "--seed", 3, "-o", file).stdout
+    assert run("cifar/resnet20", "--weights", file, "-o", copy).exit_code == 0
+    model = build("cifar/resnet20", init=False)
+    load_weights(model, copy)
+    assert_same_state(model, build("cifar/resnet20", seed=3))
+
+
+def test_dtypes(tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    assert run("cifar/resnet20", "--dtype", "bfloat16", "-o", file).exit_code == 0
+    assert torch.load(file)["fc.weight"].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet5"], "did you mean 'resnet50'"),
+        (["resnet18", "--device", "cuda:99"], "the device 'cuda:99' cannot be used"),
+        (["resnet18", "--device", "toaster"], "the device 'toaster' cannot be used"),
+        (["resnet18", "-o", "weights.txt"], "no format of weights"),
+        (["resnet18", "-o", "nowhere/w.pt"], "no such folder"),
+        (["resnet18", "--weights", "nothing.pt"], "no such file"),
+        (["resnet18", "--meta", "-o", "w.pt"], "--meta has no weights"),
+        (["resnet18", "--dtype", "int8"], "--dtype"),
+        (["resnet18", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_bad_input_is_a_diagnostic(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_larger_than_the_memory_is_a_diagnostic(tmp_path: Path) -> None:
+    page = tmp_path / "huge.yaml"
+    page.write_text(
+        "input: 3x32x32\nstem: ['3x3, 1000000']\n"
+        "stages: {a: '[[3x3, 1000000], [3x3, 1000000]] x 9'}\nhead: []"
+    )
+    result = run(page)
+    assert result.exit_code == 2
+    assert "do not fit the memory" in result.stderr
+    assert run(page, "--meta").exit_code == 0
+
+
+def test_misfitting_weights_are_named_on_stderr(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    run("cifar/resnet20", "-o", file)
+    result = run("cifar/resnet32", "--weights", file)
+    assert result.exit_code == 2
+    assert "72 of 188 keys are missing: layer1.3.conv1.weight" in result.stderr

@@ -1,0 +1,101 @@
+"""The documents say what the program does: their Python, commands and pages are run."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from resnet_dsl import loads
+from resnet_dsl.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+WITH_TORCH = re.compile(r"\bbuild\b|--device")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[object]:
+    """The fenced blocks of a language in all documents, each with its place."""
+    found: list[object] = []
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for block in FENCE.finditer(text):
+            if block[1] == language:
+                place = f"{document.relative_to(ROOT)}:{text[: block.start()].count(chr(10)) + 2}"
+                found.append(pytest.param(block[2], id=place))
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_python_in_the_documents_runs(document: Path) -> None:
+    fences = FENCE.findall(document.read_text(encoding="utf-8"))
+    text = "".join(block for language, block in fences if language == "python")
+    if WITH_TORCH.search(text):
+        pytest.importorskip("torch")
+    test = doctest.DocTestParser().get_doctest(text, {}, "document", None, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    runner.run(test, out=report.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(report)
+
+
+SECONDS = re.compile(r"\d+\.\d+ s")
+BROKEN = """input: 3x32x32
+stem:
+  - 3x3, 16
+stages:
+  conv2_x: "[[3x3, 16], [3x3, 16]] x 3"
+  conv3_x: "[[1x1, 96], [3x3, 96, C=64], [1x1, 256]] x 3"
+head: []
+"""
+
+
+@pytest.mark.parametrize("text", blocks("console"))
+def test_commands_in_the_documents_print_what_they_show(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, _, shown = text.partition("\n")
+    if WITH_TORCH.search(command):
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.yaml").write_text(BROKEN)
+    program, *arguments = shlex.split(command.removeprefix("$ "))
+    assert program == "resnet-dsl"
+    printed = CliRunner().invoke(main, arguments).output
+    assert _plain(shown) == _plain(printed)
+
+
+def _plain(text: str) -> list[str]:
+    return [SECONDS.sub("… s", line.rstrip()) for line in text.rstrip().splitlines()]
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_pages_in_the_documents_are_pages(text: str) -> None:
+    loads(text)
+
+
+def test_the_readme_names_its_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in (
+        "pip install -c constraints.txt . && resnet-dsl build specs/resnet50.yaml",
+        'pip install -c constraints.txt -e ".[test]" && pytest',
+    ):
+        assert f"    {command}\n" in readme
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_documents_speak_of_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in main.commands:
+        assert f"resnet-dsl {command}" in readme
