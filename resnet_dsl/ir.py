@@ -165,7 +165,6 @@ class Parallel:
     branches: tuple[Layer, ...]
 
 
-Norm: TypeAlias = BatchNorm
 Leaf: TypeAlias = (
     Conv
     | BatchNorm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +27,7 @@ def zoo_path(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def _reading_order(name: str) -> tuple[int, str, int, str]:
-    """Top-level pages first, then folders; resnet50 before resnet101."""
-    folder, _, last = name.rpartition("/")
-    letters = last.rstrip("0123456789")
-    digits = last[len(letters) :]
-    if not digits:
-        letters, _, rest = last.partition("_")
-        stem = letters.rstrip("0123456789")
-        return folder != "", f"{folder}/{stem}", int(letters[len(stem) :] or 0), rest
-    return folder != "", f"{folder}/{letters}", int(digits), ""
+def _reading_order(name: str) -> tuple[bool, list[str | int]]:
+    """Pages before folders, and resnet50 before resnet101."""
+    pieces = re.split(r"(\d+)", name)
+    return "/" in name, [int(piece) if piece.isdigit() else piece for piece in pieces]

@@ -7,8 +7,9 @@ import pytest
 from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
 from resnet_dsl.elaborate import elaborate_with_origins
 from resnet_dsl.folds.count import leaves
-from resnet_dsl.ir import Conv, Residual
-from resnet_dsl.spec import Expect
+from resnet_dsl.ir import Residual
+from resnet_dsl.notation import Conv, Row
+from resnet_dsl.spec import Expect, Stage
 
 PAGE = """
 input: 3x64x64
@@ -31,7 +32,7 @@ def blocks(stage: str, block: str = "") -> list[ir.Layer]:
 
 
 def strides(layer: ir.Layer) -> list[int]:
-    return [leaf.stride for _, leaf in leaves(layer) if isinstance(leaf, Conv)]
+    return [leaf.stride for _, leaf in leaves(layer) if isinstance(leaf, ir.Conv)]
 
 
 BOTTLENECK = "[[1x1, 8], [3x3, 8], [1x1, 32]] x 2"
@@ -123,7 +124,7 @@ def test_a_layers_word_counts_more_than_the_stages_and_that_more_than_the_blocks
 ) -> None:
     keys = f", {stage}" if stage else ""
     found = blocks(f'{{rows: "[[{layer}]]", stride: 1{keys}}}', f"{{{block}}}")
-    assert [leaf.bias for _, leaf in leaves(found[0]) if isinstance(leaf, Conv)] == [bias]
+    assert [leaf.bias for _, leaf in leaves(found[0]) if isinstance(leaf, ir.Conv)] == [bias]
 
 
 @pytest.mark.parametrize(
@@ -192,3 +193,13 @@ def test_a_spec_without_a_text_has_faults_without_a_place() -> None:
     (fault,) = caught.value.diagnostics
     assert (fault.line, fault.path) == (None, ("expect", "layers"))
     assert str(caught.value).startswith("error[expect]: the network has 18 layers")
+
+
+def test_a_word_used_twice_is_two_layers() -> None:
+    """Rows put together in Python may hold the same object more than once."""
+    word = Conv(kernel=3, channels=16)
+    row = Row(branches=((word, word),))
+    spec = loads(PAGE.format(stage='"[[3x3, 16], [3x3, 16]]"', block=""))
+    stage = Stage(rows=(row,))
+    twin = spec.model_copy(update={"stages": {**spec.stages, "conv3_x": stage}})
+    assert elaborate(twin) == elaborate(spec)

@@ -67,7 +67,7 @@ def build(
         written = str(output) if output else None
         show_json({**table_json(found.analysis), "run": {**facts, "written": written}})
         return
-    show_table(found.analysis)
+    show_table(found.analysis, spec)
     shape = "x".join(map(str, found.output))
     click.echo(
         f"compiled in {found.compile_seconds:.3f} s, built in {found.build_seconds:.2f} s; "

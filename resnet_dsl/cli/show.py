@@ -30,14 +30,14 @@ def show_json(data: object) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
-def show_table(found: Analysis) -> None:
+def show_table(found: Analysis, title: str) -> None:
     """Table 1 of a network, on stdout."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    drawn = Table(box=box.HORIZONTALS, title=f"{found.name or 'network'}, {found.input}")
+    drawn = Table(box=box.HORIZONTALS, title=f"{found.name or title}, {found.input}")
     drawn.title_justify = "left"
     for heading in ("layer", "output", "rows"):
         drawn.add_column(heading, no_wrap=heading != "rows")

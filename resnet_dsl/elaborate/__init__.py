@@ -131,10 +131,6 @@ def _add_head(work: Work, head: Sequence[notation.HeadLayer], settings: Settings
         origin = Origin(("head", i), term.at)
         match term:
             case notation.Conv() | notation.Pool() | notation.Dropout():
-                if isinstance(work.size, ir.Vector) and not isinstance(term, notation.Dropout):
-                    message = f"{notation.format_layer(term)!r} gets a flat vector"
-                    work.fault("size", message, origin, help="write it before the flatten or fc")
-                    return
                 work.add(unit(work, term, settings, origin), origin)
             case notation.GlobalPool():
                 work.add(ir.GlobalPool(), origin)

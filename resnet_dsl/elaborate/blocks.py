@@ -42,7 +42,7 @@ def _block(work: Work, row: Row, settings: Settings, stride: int, origin: Origin
     if not residual:
         return body
     channels = sum(_width(branch, work.channels) for branch in row.branches)
-    total = prod(_stride(layer) for layer in row.branches[0])
+    total = prod(_stride(layer) for layer in row.branches[0])  # or the branches do not meet
     shortcut = _shortcut(work, settings, channels, total, origin)
     return ir.Residual(body=body, shortcut=shortcut, after=ir.Act(settings.activation))
 
@@ -70,10 +70,11 @@ def _path(
     """Layers one after the other; an `open` end leaves its activation to the addition."""
     found: list[Layer] = []
     channels = work.channels
-    convs = [layer for layer in layers if isinstance(layer, notation.Conv)]
-    for term in layers:
+    convs = [i for i, layer in enumerate(layers) if isinstance(layer, notation.Conv)]
+    last = convs[-1] if open and convs else None
+    for i, term in enumerate(layers):
         origin = replace(origin, at=term.at)
-        act = not (open and convs and term is convs[-1])
+        act = i != last
         found.append(unit(work, term, settings, origin, channels=channels, act=act))
         channels = _width((term,), channels)
     return ir.sequence(*found)
@@ -160,8 +161,8 @@ def _conv(
 
 def _near_divisors(number: int, groups: int) -> str:
     divisors = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
-    near = sorted(sorted(divisors, key=lambda d: abs(d - groups))[:3])
-    return " or ".join([", ".join(map(str, near[:-1])), str(near[-1])][len(near) == 1 :])
+    *near, last = map(str, sorted(sorted(divisors, key=lambda d: abs(d - groups))[:3]))
+    return f"{', '.join(near)} or {last}" if near else last
 
 
 def _norm(settings: Settings, channels: int) -> Layer:

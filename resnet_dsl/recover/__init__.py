@@ -136,19 +136,16 @@ class _Stage:
     stride_on: frozenset[StrideOn]
     facts: Facts
     biases: tuple[bool, ...]
-    projection_bias: bool | None
 
     @classmethod
     def of(cls, blocks: list[Block]) -> _Stage:
         rows, stride, stride_on = _insertable(blocks)
-        projections = {b.projection_bias for b in blocks} - {None}
         return cls(
             rows=rows,
             stride=stride,
             stride_on=stride_on,
             facts=reduce(Facts.__and__, (b.facts for b in blocks)),
             biases=_biases(word for b in blocks for word in b.layers),
-            projection_bias=projections.pop() if projections else None,
         )
 
     def say(self, common: Settings, *, first: bool) -> Stage:
@@ -159,11 +156,10 @@ class _Stage:
         implied = default_bias(normed=norm != "none") if common.bias is None else common.bias
         said_bias = None if bias is None or bias == implied else bias
         keyed = common.bias if said_bias is None else said_bias
+        usual = FIRST_STRIDE if first else STAGE_STRIDE
         return Stage(
             rows=tuple(_plain_row(row, keyed, norm) for row in self.rows),
-            stride=None
-            if self.stride in (None, FIRST_STRIDE if first else STAGE_STRIDE)
-            else self.stride,
+            stride=None if self.stride == usual else self.stride,
             stride_on=_differing(common.stride_on, self.stride_on, get_args(StrideOn)),
             shortcut=_differing(common.shortcut, self.facts.shortcuts, get_args(Shortcut)),
             norm=None if norm == common.norm else norm,
@@ -173,8 +169,8 @@ class _Stage:
 
     def bias(self, norm: Norm) -> bool | None:
         """The setting that says most of the biases: a projection has no words of its own."""
-        if self.projection_bias is not None:
-            return self.projection_bias
+        if self.facts.projection_bias is not None:
+            return self.facts.projection_bias
         return _setting(self.biases, default_bias(normed=norm != "none"))
 
 

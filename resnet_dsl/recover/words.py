@@ -39,6 +39,7 @@ class Facts:
     norm: Norm | None = None
     activation: ActKind | None = None
     shortcuts: frozenset[Shortcut] = ANY_SHORTCUT
+    projection_bias: bool | None = None
 
     def __and__(self, other: Facts) -> Facts:
         """Both; `ClashError` where they contradict each other."""
@@ -47,7 +48,10 @@ class Facts:
             raise ClashError
         norm: Norm | None = _agreed(self.norm, other.norm)
         return Facts(
-            norm=norm, activation=_agreed(self.activation, other.activation), shortcuts=shortcuts
+            norm=norm,
+            activation=_agreed(self.activation, other.activation),
+            shortcuts=shortcuts,
+            projection_bias=_agreed(self.projection_bias, other.projection_bias),
         )
 
 
@@ -64,7 +68,6 @@ class Block:
     branches: tuple[Branch, ...]
     facts: Facts
     joins: bool
-    projection_bias: bool | None = None
 
     @property
     def layers(self) -> Branch:
@@ -104,33 +107,27 @@ def _residual(layer: ir.Residual, path: Path) -> Block:
         found = [_path(ir.steps(layer.body), here, open=True)]
     total = prod(word.stride or 1 for word in found[0][0] if not isinstance(word, Dropout))
     shortcut = _shortcut(layer.shortcut, total, (*path, "shortcut"))
-    block = _joined(found, path, shortcut.facts.shortcuts, joins=False)
+    block = _joined(found, path, shortcut.shortcuts, joins=False)
     if not any(isinstance(word, Conv) for word in block.layers):
         raise unsayable(path, "a residual block without a convolution")
-    facts = _meet(shortcut.facts, Facts(activation=layer.after.kind), path)
-    return replace(
-        block,
-        facts=_meet(block.facts, facts, path),
-        projection_bias=shortcut.projection_bias,
-    )
+    facts = _meet(shortcut, Facts(activation=layer.after.kind), path)
+    return replace(block, facts=_meet(block.facts, facts, path))
 
 
-def _shortcut(layer: Layer, stride: int, path: Path) -> Block:
+def _shortcut(layer: Layer, stride: int, path: Path) -> Facts:
     """What a shortcut shows: the options that would make it, its norm, its bias."""
-    options: frozenset[Shortcut]
     match ir.steps(layer):
         case ():
-            options = frozenset({"projection", "padding"})
-            return Block(branches=(), facts=Facts(shortcuts=options), joins=False)
+            return Facts(shortcuts=frozenset({"projection", "padding"}))
         case (ir.Conv() as conv, *rest):
             same = stride == 1 and conv.in_channels == conv.out_channels
-            options = frozenset({"always"} if same else {"projection", "always"})
-            norm = _norm(rest[0]) if rest and isinstance(rest[0], ir.BatchNorm) else "none"
-            facts = Facts(norm=norm, shortcuts=options)
-            return Block(branches=(), facts=facts, joins=False, projection_bias=conv.bias)
+            return Facts(
+                norm=_norm(rest[0]) if rest and isinstance(rest[0], ir.BatchNorm) else "none",
+                shortcuts=frozenset({"always"}) if same else frozenset({"projection", "always"}),
+                projection_bias=conv.bias,
+            )
         case (*_, ir.Pool() | ir.PadChannels()):
-            options = frozenset({"padding"})
-            return Block(branches=(), facts=Facts(shortcuts=options), joins=False)
+            return Facts(shortcuts=frozenset({"padding"}))
         case _:
             raise unsayable(path, "a shortcut that is no identity, projection or padding")
 

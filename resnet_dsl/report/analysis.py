@@ -41,8 +41,38 @@ class Line:
     cost: Cost
 
 
+class _Costed:
+    """The numbers of a cost, by their own names."""
+
+    __slots__ = ()
+
+    @property
+    def cost(self) -> Cost:
+        raise AssertionError("every part knows its cost")
+
+    @property
+    def blocks(self) -> int:
+        """Blocks, repeats counted."""
+        return self.cost.blocks
+
+    @property
+    def layers(self) -> int:
+        """Weighted layers on the longest path: the 50 of ResNet-50."""
+        return self.cost.layers
+
+    @property
+    def params(self) -> int:
+        """Learnable scalars."""
+        return self.cost.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and fully connected layers."""
+        return self.cost.macs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(_Costed):
     """The stem, a stage or the head."""
 
     name: str
@@ -53,25 +83,9 @@ class Part:
     def cost(self) -> Cost:
         return sum((line.cost for line in self.lines), Cost())
 
-    @property
-    def blocks(self) -> int:
-        return self.cost.blocks
-
-    @property
-    def layers(self) -> int:
-        return self.cost.layers
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
-
-    @property
-    def macs(self) -> int:
-        return self.cost.macs
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis:
+class Analysis(_Costed):
     """A network's numbers for one image of the size `input` (channels, height, width)."""
 
     name: str | None
@@ -92,19 +106,6 @@ class Analysis:
     @property
     def cost(self) -> Cost:
         return sum((part.cost for part in self.parts), Cost())
-
-    @property
-    def layers(self) -> int:
-        """Weighted layers on the longest path: the 50 of ResNet-50."""
-        return self.cost.layers
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
-
-    @property
-    def macs(self) -> int:
-        return self.cost.macs
 
 
 def analysis(spec: Spec, elaboration: Elaboration, input: Shape | None = None) -> Analysis:

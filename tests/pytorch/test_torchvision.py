@@ -61,9 +61,11 @@ def test_the_module_tree_is_torchvisions(name: str) -> None:
     assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d"])
+@pytest.mark.parametrize("name", TORCHVISION)
 def test_graph_nodes_are_named_as_torchvisions(name: str) -> None:
-    assert get_graph_node_names(build(name, device="meta")) == get_graph_node_names(reference(name))
+    with torch.device("meta"):
+        theirs = reference(name)
+    assert get_graph_node_names(build(name, device="meta")) == get_graph_node_names(theirs)
 
 
 def test_the_paper_strides_at_the_first_1x1() -> None:
