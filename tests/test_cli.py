@@ -81,7 +81,7 @@ def test_unknown_names_suggest_the_nearest() -> None:
 
 
 def test_no_colour_into_a_pipe() -> None:
-    command = [sys.executable, "-m", "resnet_dsl.cli", "check", "nowhere.yaml"]
+    command = [sys.executable, "-m", "resnet_dsl", "check", "nowhere.yaml"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.startswith("error[file]: nowhere.yaml: no such file")

@@ -176,6 +176,8 @@ def test_a_name_means_the_zoo_and_a_suffix_a_file(
         load("resnet18.yaml")
     with pytest.raises(SpecError, match=r"did you mean 'resnet18'\?"):
         load("resnet-18")
+    with pytest.raises(SpecError, match="is a directory"):
+        load(str(tmp_path))
     with pytest.raises(SpecError, match=r"did you mean 'cifar/resnet20'\?"):
         load("cifar/resnet_20")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING
 
 import click
 
 from resnet_dsl.diagnostics import SpecError, render
 from resnet_dsl.report.analysis import Analysis
 from resnet_dsl.report.table import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _HEAD = re.compile(r"error\[[a-z-]+\]:")
 
@@ -31,22 +35,36 @@ def show_json(data: object) -> None:
 
 
 def show_table(found: Analysis, title: str) -> None:
-    """Table 1 of a network, on stdout."""
-    from rich import box
+    """Table 1 of a network, on stdout; where it is wider than the terminal, rows stand on end."""
     from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE
+    drawn = _drawn(found, title, stacked=False)
+    wide = console.options.update(width=_PIPE)
+    if console.measure(drawn, options=wide).maximum > console.width:
+        drawn = _drawn(found, title, stacked=True)
+    console.print(drawn)
+
+
+_PIPE = 1000  # columns: nobody wraps what goes into a file
+
+
+def _drawn(found: Analysis, title: str, *, stacked: bool) -> Table:
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     drawn = Table(box=box.HORIZONTALS, title=f"{found.name or title}, {found.input}")
     drawn.title_justify = "left"
     for heading in ("layer", "output", "rows"):
-        drawn.add_column(heading, no_wrap=heading != "rows")
+        drawn.add_column(heading, no_wrap=True)
     for heading in ("blocks", "params", "MACs"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     lines = table(found)
     for i, line in enumerate(lines):
-        drawn.add_row(*map(escape, astuple(line)), end_section=i == len(lines) - 2)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(drawn)
+        row = line.row.replace("], [", "],\n [") if stacked else line.row
+        cells = astuple(replace(line, row=row))
+        drawn.add_row(*map(escape, cells), end_section=i == len(lines) - 2)
+    return drawn

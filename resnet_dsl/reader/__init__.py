@@ -58,7 +58,7 @@ def find(where: str | Path) -> Path:
     if isinstance(where, str) and where in (names := zoo()):
         return zoo_path(where)
     path = Path(where)
-    if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or path.is_file():
+    if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or path.exists():
         return path
     guess = nearest(where, names)
     raise fail(

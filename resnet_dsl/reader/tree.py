@@ -218,7 +218,9 @@ def _span(source: Source, start: Any, end: Any) -> Span:
     return Span(source, start.line + 1, start.column + 1, max(last, start.column) + 1)
 
 
-_UNQUOTED = re.compile(r"(\s*(?:- +|[\w.-]+ *: +)+)(\[.*?)\s*(?:#.*)?")
+_UNQUOTED = re.compile(  # a row with its count, or one that fills its line, behind no quote
+    r"""(?<=[:,{-] )\[ *\[[^"'#]*\](?: *[x×X*] *\d+|(?= *(?:#|$)))"""
+)
 
 
 def _raise_yaml(source: Source, error: yaml.MarkedYAMLError) -> NoReturn:
@@ -227,13 +229,12 @@ def _raise_yaml(source: Source, error: yaml.MarkedYAMLError) -> NoReturn:
     line = mark.line if mark else 0
     for number in (line, line - 1):
         text = source.line(number + 1) if number >= 0 else ""
-        if (found := _UNQUOTED.fullmatch(text)) and text.count("[") > 1:
-            column = found.start(2) + 1
+        if found := _UNQUOTED.search(text):
             raise fail(
                 "unquoted",
                 "YAML takes this for a list",
-                help=f'put it in quotes: "{found[2]}"',
-                span=Span(source, number + 1, column, column + len(found[2])),
+                help=f'put it in quotes: "{found[0]}"',
+                span=Span(source, number + 1, found.start() + 1, found.end() + 1),
             ) from None
     column = (mark.column if mark else 0) + 1
     problem = str(error.problem or error.context or "broken YAML")

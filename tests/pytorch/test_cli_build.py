@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def test_build_prints_table_1() -> None:
     assert "one image on cpu" in result.stdout
     assert result.stdout.rstrip().endswith("1x1000")
     assert result.stderr == ""
+
+
+def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", run("resnet50", "--meta").stdout)
+    lines = [line.split("  ") for line in printed.splitlines()]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert ["conv3_x", "28x28", "[[1x1, 128],", "4", "1,219,584", "1,027,604,480"] in cells
+    assert ["[3x3, 128],"] in cells
+    assert ["[1x1, 512]] x 4"] in cells
+    assert max(map(len, printed.splitlines()[:-1])) <= 80
 
 
 def test_build_speaks_json() -> None:

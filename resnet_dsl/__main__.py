@@ -1,4 +1,4 @@
-"""`python -m resnet_dsl.cli`."""
+"""`python -m resnet_dsl`."""
 
 from resnet_dsl.cli import main
 

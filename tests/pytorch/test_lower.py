@@ -1,0 +1,108 @@
+"""A model computes what its network says: layer by layer, out of place, by torch's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import torch
+from hypothesis import given
+from torch import Tensor, nn
+from torch.nn import functional
+
+from resnet_dsl import build, elaborate, ir
+from resnet_dsl.folds.naming import members, torchvision
+from resnet_dsl.ir import Layer, Network, Path
+from resnet_dsl.spec import Spec
+from tests.pytorch.reference import image, shuffle_statistics
+from tests.strategies import networks, specs
+
+
+def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Path = ()) -> Tensor:
+    """The meaning of a layer, in evaluation mode; weights are those of the model's modules."""
+    match layer:
+        case ir.Sequence(layers):
+            for i, inner in enumerate(layers):
+                x = compute(inner, x, modules, (*path, i))
+            return x
+        case ir.Residual(body=body, shortcut=shortcut, after=after):
+            left = compute(body, x, modules, (*path, "body"))
+            right = compute(shortcut, x, modules, (*path, "shortcut"))
+            return compute(after, left + right, modules, (*path, "after"))
+        case ir.Parallel(branches):
+            parts = [compute(b, x, modules, (*path, i)) for i, b in enumerate(branches)]
+            return torch.cat(parts, 1)
+        case ir.Conv():
+            conv = modules[path]
+            assert isinstance(conv, nn.Conv2d)
+            return functional.conv2d(
+                x, conv.weight, conv.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+            )
+        case ir.BatchNorm(eps=eps):
+            norm = modules[path]
+            assert isinstance(norm, nn.BatchNorm2d)
+            mean, var, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
+            return functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
+        case ir.Linear():
+            linear = modules[path]
+            assert isinstance(linear, nn.Linear)
+            return functional.linear(x, linear.weight, linear.bias)
+        case ir.Act(kind=kind):
+            function = getattr(functional, kind) if kind != "tanh" else torch.tanh
+            result: Tensor = function(x)
+            return result
+        case ir.Pool(kind="max"):
+            return functional.max_pool2d(
+                x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil
+            )
+        case ir.Pool():
+            return functional.avg_pool2d(
+                x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil
+            )
+        case ir.GlobalPool():
+            return functional.adaptive_avg_pool2d(x, 1)
+        case ir.PadChannels(extra=extra):
+            return torch.cat([x, x.new_zeros(len(x), extra, *x.shape[2:])], 1)
+        case ir.Flatten():
+            return x.flatten(1)
+        case ir.Softmax():
+            return x.softmax(1)
+        case ir.Dropout() | ir.Identity():
+            return x
+        case _:
+            assert_never(layer)
+
+
+def assert_means_its_network(source: Spec | Network) -> None:
+    network = source if isinstance(source, Network) else elaborate(source)
+    model = build(source, seed=0).eval()
+    shuffle_statistics(model)
+    modules = {
+        path: model.get_submodule(name)
+        for name, member in members(torchvision(network))
+        for path in member.paths
+    }
+    x = image(2, *network.input)
+    kept = x.clone()
+    with torch.no_grad():
+        expected = compute(ir.Sequence(network.layers), x, modules)
+        assert torch.equal(model(x), expected)
+    assert torch.equal(x, kept)
+
+
+@given(specs())
+def test_models_mean_their_page(spec: Spec) -> None:
+    assert_means_its_network(spec)
+
+
+@given(networks())
+def test_models_mean_their_network(network: Network) -> None:
+    assert_means_its_network(network)
+
+
+@given(specs())
+def test_any_model_trains(spec: Spec) -> None:
+    """Nothing works in place on what a gradient needs."""
+    model = build(spec, seed=0)
+    model(image(4, *spec.input)).square().sum().backward()
+    assert all(weight.grad is not None for weight in model.parameters())
