@@ -50,6 +50,7 @@ BOTTLENECK = "[[1x1, 8], [3x3, 8], [1x1, 32]] x 2"
         ('"[[1x1, 32], [1x1, 16]] x 2"', [2, 1, 2]),
         ('"[[1x1, 32], [5x5, 16]] x 2"', [1, 2, 2]),
         ('["[[3x3, 16, /3], [3x3, 16]]", "[[3x3, 16], [3x3, 16]]"]', [3, 1, 3]),
+        ('["[[3x3, 16]]", "[[3x3, 16], [3x3, 16]]"]', [2, 2]),
     ],
 )
 def test_the_stride_stands_where_the_paper_says(stage: str, first: list[int]) -> None:
@@ -63,6 +64,11 @@ def test_a_written_stride_holds_in_every_repeat_and_none_is_inserted() -> None:
         [2, 1, 2]
     ] * 2
     assert [strides(block) for block in blocks('"[[3x3, 16, /1], [3x3, 16]] x 2"')] == [[1, 1]] * 2
+
+
+def test_the_stride_waits_for_a_convolution() -> None:
+    found = blocks('["[[dropout 0.1]]", "[[3x3, 16]] x 2"]')
+    assert [strides(block) for block in found] == [[], [2, 2], [1]]
 
 
 def test_a_pool_or_branches_leave_no_stride_to_insert() -> None:

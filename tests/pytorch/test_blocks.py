@@ -193,3 +193,12 @@ def test_an_activation_that_opens_a_body_does_not_work_in_place() -> None:
     found = dict(members(torchvision(ir.network(ir.Shape(3, 9, 9), block))))
     assert not found["layer1.0.relu"].fresh
     assert found["layer1.0.silu"].fresh
+
+
+def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> None:
+    conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
+    body = ir.sequence(conv, ir.Act("relu"), ir.Dropout(0.5), ir.Act("relu"), conv)
+    block = ir.Residual(body=body, after=ir.Act("silu"))
+    found = dict(members(torchvision(ir.network(ir.Shape(3, 9, 9), block))))
+    assert len(found["layer1.0.relu"].paths) == 2
+    assert not found["layer1.0.relu"].fresh

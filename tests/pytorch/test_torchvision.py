@@ -52,6 +52,25 @@ def test_zero_init_residual_is_torchvisions(name: str) -> None:
     assert ours.state_dict()["layer1.0.bn2.weight"].any() == (name != "resnet18")
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_layers_are_created_in_torchvisions_order(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the first draws; it shows in the weights only where they are not drawn again."""
+    created: list[torch.Size] = []
+    for kind in (torch.nn.Conv2d, torch.nn.Linear):
+        monkeypatch.setattr(
+            kind, "reset_parameters", lambda layer: created.append(layer.weight.shape)
+        )
+    reference(name)
+    expected = created.copy()
+    created.clear()
+    build(name)
+    built, drawn = created[: len(expected)], created[len(expected) :]
+    assert drawn == expected
+    assert len(built) == len(drawn), "PyTorch's constructors draw too, on the meta device"
+
+
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_the_module_tree_is_torchvisions(name: str) -> None:
     with torch.device("meta"):
