@@ -32,6 +32,7 @@ Code: TypeAlias = Literal[
     "cardinality",
     "stride",
     "shortcut",
+    "attention",
     "size",
     "output",
     "expect",

@@ -76,6 +76,18 @@ class BatchNorm:
     momentum: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupNorm:
+    """`(x - mean) / sqrt(var + eps) * weight + bias` over groups of channels: Wu and He 2018."""
+
+    channels: int
+    groups: int
+    eps: float
+
+    def __post_init__(self) -> None:
+        assert self.channels % self.groups == 0, self
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """An elementwise activation without parameters."""
@@ -100,6 +112,31 @@ class Pool:
 @dataclass(frozen=True, slots=True)
 class GlobalPool:
     """The average of each channel over the whole map: Lin et al. 2013."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlurPool:
+    """A binomial 3x3 filter over each channel, then every `stride`-th pixel: Zhang 2019.
+
+    The map is reflected by one pixel at its sides.
+    """
+
+    stride: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqueezeExcite:
+    """`x * sigmoid(W2 relu(W1 mean(x)))`, with `hidden` channels between: Hu et al. 2018, §3."""
+
+    channels: int
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EfficientChannelAttention:
+    """`x * sigmoid(conv(mean(x)))`, over `kernel` neighbouring channels: Wang et al. 2020."""
+
+    kernel: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +202,17 @@ class Parallel:
     branches: tuple[Layer, ...]
 
 
+Norm: TypeAlias = BatchNorm | GroupNorm
 Leaf: TypeAlias = (
     Conv
     | BatchNorm
+    | GroupNorm
     | Act
     | Pool
     | GlobalPool
+    | BlurPool
+    | SqueezeExcite
+    | EfficientChannelAttention
     | PadChannels
     | Flatten
     | Linear

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -76,12 +76,8 @@ class _Words(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class BatchNorm(_Words):
-    """Batch normalization, with PyTorch's eps and momentum unless said."""
-
-    kind: Literal["batch"] = "batch"
-    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
-    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+class _Kind(_Words):
+    """A kind of norm: its word alone, or a mapping with its numbers."""
 
     @model_validator(mode="before")
     @classmethod
@@ -92,21 +88,40 @@ class BatchNorm(_Words):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"anyOf": [{"const": "batch"}, _model_schema(core, handler)]}
+        whole = _model_schema(core, handler)
+        return {"anyOf": [{"const": whole["properties"]["kind"]["const"]}, whole]}
+
+
+class BatchNorm(_Kind):
+    """Batch normalization, with PyTorch's eps and momentum unless said."""
+
+    kind: Literal["batch"] = "batch"
+    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class GroupNorm(_Kind):
+    """Group normalization, in 32 groups unless said."""
+
+    kind: Literal["group"] = "group"
+    groups: Annotated[int, Field(ge=1)] = 32
+    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
 
 
 def _norm_kind(data: object) -> object:
-    if isinstance(data, BatchNorm):
+    if isinstance(data, BatchNorm | GroupNorm):
         return data.kind
     return data.get("kind", "batch") if isinstance(data, Mapping) else data
 
 
 Norm = Annotated[
-    Annotated[Literal["none"], Tag("none")] | Annotated[BatchNorm, Tag("batch")],
+    Annotated[Literal["none"], Tag("none")]
+    | Annotated[BatchNorm, Tag("batch")]
+    | Annotated[GroupNorm, Tag("group")],
     Discriminator(
         _norm_kind,
         custom_error_type="refused",
-        custom_error_message="a norm is batch, none, or a mapping with kind, eps and momentum",
+        custom_error_message="a norm is batch, group, none, or a mapping with kind and numbers",
     ),
 ]
 
@@ -247,6 +262,8 @@ SidesText = Annotated[
 Count = Annotated[int, Field(ge=1, le=10**15)]
 StrideOn = Literal["spatial", "first"]
 Shortcut = Literal["projection", "padding", "always", "none"]
+Projection = Literal["1x1", "3x3", "average pool, 1x1"]
+Antialias = Literal["none", "blur", "average"]
 
 
 class BlockKeys(_Words):
@@ -261,6 +278,15 @@ class BlockKeys(_Words):
         None,
         description="projection: option B of the paper; padding: A; always: C; none: plain",
     )
+    projection: Projection | None = Field(
+        None,
+        description="what a projecting shortcut is made of; where it does not stride, a 1x1 alone",
+    )
+    antialias: Antialias | None = Field(
+        None,
+        description="how a strided convolution of a block is split: it strides no more, and a blur "
+        "pool or an average pool behind its activation does",
+    )
     norm: Norm | None = Field(None, description="what follows every convolution")
     activation: ActKind | None = Field(None, description="the nonlinearity")
     bias: bool | None = Field(
@@ -273,6 +299,8 @@ class Settings(_Words):
 
     stride_on: StrideOn = "spatial"
     shortcut: Shortcut = "projection"
+    projection: Projection = "1x1"
+    antialias: Antialias = "none"
     norm: Norm = BatchNorm()
     activation: ActKind = "relu"
     bias: bool | None = None
@@ -284,6 +312,13 @@ class Settings(_Words):
 
 
 DEFAULTS: Final = Settings()
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "stride_on": get_args(StrideOn),
+    "shortcut": get_args(Shortcut),
+    "projection": get_args(Projection),
+    "antialias": get_args(Antialias),
+}
+"""The keys with a closed list of values, the default first."""
 
 
 class Stage(BlockKeys):

@@ -13,9 +13,11 @@ from resnet_dsl.elaborate import elaborate
 from resnet_dsl.folds.shape import ShapeError, traced
 from resnet_dsl.ir import ActKind, Layer, Network, Shape
 from resnet_dsl.notation import (
+    BlurPool,
     Branch,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Fc,
     Flatten,
     GlobalPool,
@@ -23,13 +25,17 @@ from resnet_dsl.notation import (
     Pool,
     Row,
     Softmax,
+    SqueezeExcite,
 )
 from resnet_dsl.spec import (
+    Antialias,
     BatchNorm,
     BlockKeys,
     Expect,
+    GroupNorm,
     Init,
     Norm,
+    Projection,
     Shortcut,
     Spec,
     Stage,
@@ -68,7 +74,12 @@ def pools(draw: st.DrawFn) -> Pool:
 
 
 dropouts = st.builds(Dropout, p=probabilities)
-row_layers = convs() | convs() | convs() | pools() | dropouts
+attentions = st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4])) | st.builds(
+    EfficientChannelAttention, kernel=st.sampled_from([1, 3])
+)
+blurs = st.builds(BlurPool, stride=st.sampled_from([1, 2]))
+others = pools() | blurs | attentions | dropouts
+row_layers = convs() | convs() | convs() | others
 branches: st.SearchStrategy[Branch] = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
 rows = st.builds(
     Row,
@@ -79,8 +90,7 @@ rows = st.builds(
 head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
     convs(),
     convs(bare=True),
-    pools(),
-    dropouts,
+    others,
     st.builds(GlobalPool),
     st.builds(Fc, features=WIDTHS),
     st.builds(Flatten),
@@ -91,10 +101,13 @@ batch_norms = st.builds(
     BatchNorm, eps=st.sampled_from([1e-5, 1e-3, 2.5e-7]), momentum=st.sampled_from([0.1, 0.01])
 )
 no_norm: st.SearchStrategy[Norm] = st.just("none")
-norms = no_norm | batch_norms
+group_norms = st.builds(GroupNorm, groups=st.sampled_from([1, 2, 4]))
+norms = no_norm | batch_norms | group_norms
 keys = {
     "stride_on": st.none() | st.sampled_from(get_args(StrideOn)),
     "shortcut": st.none() | st.sampled_from(get_args(Shortcut)),
+    "projection": st.none() | st.sampled_from(get_args(Projection)),
+    "antialias": st.none() | st.sampled_from(get_args(Antialias)),
     "norm": st.none() | norms,
     "activation": st.none() | activations,
     "bias": flags,

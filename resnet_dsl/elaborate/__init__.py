@@ -114,15 +114,12 @@ def _inserted_stride(work: Work, spec: Spec, name: str) -> int:
 
 def speaks_of_strides(rows: Sequence[Row]) -> bool:
     """Rows with a written stride, a pool or branches: nothing is inserted in such a stage."""
-    return any(
-        len(row.branches) > 1
-        or any(isinstance(layer, notation.Pool) or _written_stride(layer) for layer in row.layers)
-        for row in rows
-    )
+    return any(len(row.branches) > 1 or any(map(_strides_itself, row.layers)) for row in rows)
 
 
-def _written_stride(layer: notation.RowLayer) -> bool:
-    return isinstance(layer, notation.Conv) and layer.stride is not None
+def _strides_itself(layer: notation.RowLayer) -> bool:
+    written = isinstance(layer, notation.Conv) and layer.stride is not None
+    return written or isinstance(layer, notation.Pool | notation.BlurPool)
 
 
 def _add_head(work: Work, head: Sequence[notation.HeadLayer], settings: Settings) -> None:
@@ -130,7 +127,14 @@ def _add_head(work: Work, head: Sequence[notation.HeadLayer], settings: Settings
     for i, term in enumerate(head):
         origin = Origin(("head", i), term.at)
         match term:
-            case notation.Conv() | notation.Pool() | notation.Dropout():
+            case (
+                notation.Conv()
+                | notation.Pool()
+                | notation.BlurPool()
+                | notation.SqueezeExcite()
+                | notation.EfficientChannelAttention()
+                | notation.Dropout()
+            ):
                 work.add(unit(work, term, settings, origin), origin)
             case notation.GlobalPool():
                 work.add(ir.GlobalPool(), origin)

@@ -12,8 +12,9 @@ from resnet_dsl.elaborate.work import Origin, Work
 from resnet_dsl.ir import Layer
 from resnet_dsl.notation import Branch, Row
 from resnet_dsl.spec import (
+    BatchNorm,
+    GroupNorm,
     Settings,
-    StrideOn,
     default_bias,
     default_padding,
     default_pool_stride,
@@ -55,7 +56,7 @@ def _strided(row: Row, settings: Settings, stride: int) -> Row:
     return replace(row, branches=(with_stride(path, stride, settings.stride_on),))
 
 
-def with_stride(path: Branch, stride: int, stride_on: StrideOn) -> Branch:
+def with_stride(path: Branch, stride: int, stride_on: str) -> Branch:
     """A stage's stride at its place: the first convolution wider than 1x1 (v1.5), or the first of
     all (v1, and where all are 1x1)."""
     convs = [(i, layer) for i, layer in enumerate(path) if isinstance(layer, notation.Conv)]
@@ -75,9 +76,27 @@ def _path(
     for i, term in enumerate(layers):
         origin = replace(origin, at=term.at)
         act = i != last
-        found.append(unit(work, term, settings, origin, channels=channels, act=act))
+        for part in _split(term, settings):
+            found.append(unit(work, part, settings, origin, channels=channels, act=act))
         channels = _width((term,), channels)
     return ir.sequence(*found)
+
+
+def _split(term: notation.RowLayer, settings: Settings) -> tuple[notation.RowLayer, ...]:
+    """A strided convolution as it is anti-aliased: Zhang 2019, §3.2."""
+    if not isinstance(term, notation.Conv) or term.stride in (None, 1):
+        return (term,)
+    stride = term.stride
+    match settings.antialias:
+        case "none":
+            return (term,)
+        case "blur":
+            return replace(term, stride=1), notation.BlurPool(stride=stride, at=term.at)
+        case "average":
+            pool = notation.Pool(kind="average", kernel=stride, at=term.at)
+            return replace(term, stride=1), pool
+        case _:
+            assert_never(settings.antialias)
 
 
 def _width(layers: Iterable[notation.RowLayer], channels: int) -> int:
@@ -94,7 +113,9 @@ def _stride(layer: notation.RowLayer) -> int:
             return stride or 1
         case notation.Pool() as pool:
             return pool.stride or default_pool_stride(pool)
-        case notation.Dropout():
+        case notation.BlurPool(stride=blurred):
+            return blurred
+        case notation.Dropout() | notation.SqueezeExcite() | notation.EfficientChannelAttention():
             return 1
         case _:
             assert_never(layer)
@@ -116,7 +137,8 @@ def unit(
             if term.bare:
                 return conv
             activation = ir.Act(settings.activation) if act else ir.Identity()
-            return ir.sequence(conv, _norm(settings, term.channels), activation)
+            norm = _norm(work, settings, term.channels, replace(origin, at=term.at))
+            return ir.sequence(conv, norm, activation)
         case notation.Pool():
             padding = default_padding(term) if term.padding is None else term.padding
             return ir.Pool(
@@ -126,6 +148,12 @@ def unit(
                 padding=padding,
                 ceil=term.ceil,
             )
+        case notation.BlurPool(stride=stride):
+            return ir.BlurPool(stride=stride)
+        case notation.SqueezeExcite(hidden=hidden):
+            return _squeeze_excite(work, term, hidden, channels or work.channels, origin)
+        case notation.EfficientChannelAttention(kernel=kernel):
+            return ir.EfficientChannelAttention(kernel=kernel)
         case notation.Dropout(p=p):
             return ir.Dropout(p)
         case _:
@@ -159,16 +187,43 @@ def _conv(
     )
 
 
+def _squeeze_excite(
+    work: Work, term: notation.SqueezeExcite, hidden: int, channels: int, origin: Origin
+) -> Layer:
+    if hidden > channels:
+        work.fault(
+            "attention",
+            f"a squeeze to {hidden} channels, and only {channels} come in",
+            replace(origin, at=term.at),
+            help=f"the hidden width is smaller: se {max(1, channels // 16)}",
+        )
+    return ir.SqueezeExcite(channels=channels, hidden=hidden)
+
+
 def _near_divisors(number: int, groups: int) -> str:
     divisors = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
     *near, last = map(str, sorted(sorted(divisors, key=lambda d: abs(d - groups))[:3]))
     return f"{', '.join(near)} or {last}" if near else last
 
 
-def _norm(settings: Settings, channels: int) -> Layer:
-    if settings.norm == "none":
-        return ir.Identity()
-    return ir.BatchNorm(channels=channels, eps=settings.norm.eps, momentum=settings.norm.momentum)
+def _norm(work: Work, settings: Settings, channels: int, origin: Origin) -> Layer:
+    match settings.norm:
+        case "none":
+            return ir.Identity()
+        case BatchNorm(eps=eps, momentum=momentum):
+            return ir.BatchNorm(channels=channels, eps=eps, momentum=momentum)
+        case GroupNorm(groups=groups, eps=eps):
+            if channels % groups:
+                work.fault(
+                    "cardinality",
+                    f"{channels} channels do not divide into the norm's {groups} groups",
+                    origin,
+                    help=f"groups must divide {channels}: {_near_divisors(channels, groups)}",
+                )
+                groups = 1
+            return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
+        case _:
+            assert_never(settings.norm)
 
 
 def _shortcut(work: Work, settings: Settings, channels: int, stride: int, origin: Origin) -> Layer:
@@ -180,13 +235,33 @@ def _shortcut(work: Work, settings: Settings, channels: int, stride: int, origin
         case "projection" | "always":
             if not changes and settings.shortcut == "projection":
                 return ir.Identity()
-            term = notation.Conv(kernel=1, channels=channels, stride=stride)
-            conv = _conv(work, term, settings, origin, work.channels)
-            return ir.sequence(conv, _norm(settings, channels))
+            return _projection(work, settings, channels, stride, origin)
         case "none":
             raise AssertionError("a plain block has no shortcut")
         case _:
             assert_never(settings.shortcut)
+
+
+def _projection(
+    work: Work, settings: Settings, channels: int, stride: int, origin: Origin
+) -> Layer:
+    """A strided projection is what the settings say; one that does not stride is a 1x1 alone."""
+    kernel, pool = 1, None
+    match settings.projection:
+        case "1x1":
+            pass
+        case "3x3":
+            kernel = 3 if stride > 1 else 1
+        case "average pool, 1x1":  # ResNet-D: He et al. 2019, figure 2c
+            if stride > 1:
+                pool = ir.Pool(kind="average", kernel=stride, stride=stride, ceil=True)
+                stride = 1
+        case _:
+            assert_never(settings.projection)
+    term = notation.Conv(kernel=kernel, channels=channels, stride=stride)
+    conv = _conv(work, term, settings, origin, work.channels)
+    norm = _norm(work, settings, channels, origin)
+    return ir.sequence(pool or ir.Identity(), conv, norm)
 
 
 def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) -> Layer:

@@ -15,10 +15,12 @@ from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import (
     Act,
     BatchNorm,
+    BlurPool,
     Conv,
     Dropout,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Layer,
     Linear,
     Network,
@@ -84,9 +86,9 @@ def _units(network: Network) -> list[Unit]:
 def _unit_length(ahead: Sequence[Layer]) -> int:
     """A convolution takes the norm and the activation behind it along."""
     match ahead:
-        case [Conv(), BatchNorm(), Act()]:
+        case [Conv(), BatchNorm() | GroupNorm(), Act()]:
             return 3
-        case [Conv(), BatchNorm() | Act(), *_]:
+        case [Conv(), BatchNorm() | GroupNorm() | Act(), *_]:
             return 2
         case _:
             return 1
@@ -99,7 +101,7 @@ def _head_start(units: list[Unit]) -> int:
     behind = blocks[-1] + 1 if blocks else 0
     start = next((i for i in range(behind, len(units)) if _ends(units[i])), len(units))
     if start < len(units):
-        while start > 1 and isinstance(units[start - 1].first, Pool | Dropout):
+        while start > 1 and isinstance(units[start - 1].first, Pool | BlurPool | Dropout):
             start -= 1
     return start
 
@@ -118,7 +120,7 @@ def _stem_end(units: list[Unit]) -> int:
     if not units or not isinstance(units[0].first, Conv) or not _resizes(units[0]):
         return 0
     end = 1
-    while end < len(units) and isinstance(units[end].first, Pool):
+    while end < len(units) and isinstance(units[end].first, Pool | BlurPool):
         end += 1
     return end if end < len(units) else 0
 

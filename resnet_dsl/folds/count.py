@@ -14,10 +14,13 @@ from resnet_dsl.folds.shape import Step
 from resnet_dsl.ir import (
     Act,
     BatchNorm,
+    BlurPool,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Identity,
     Layer,
     Leaf,
@@ -29,6 +32,7 @@ from resnet_dsl.ir import (
     Residual,
     Sequence,
     Softmax,
+    SqueezeExcite,
 )
 
 
@@ -51,6 +55,8 @@ def leaves(layer: Layer, path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 def depth(layer: Layer) -> int:
     """Weighted layers (convolutions and fully connected ones) on the longest path.
+
+    Attention is not a layer of the path: it weighs what passes.
 
     >>> conv = Conv(in_channels=8, out_channels=8, kernel=3, padding=1)
     >>> depth(Residual(body=Sequence((conv, conv)), shortcut=conv))
@@ -79,12 +85,17 @@ def leaf_params(leaf: Leaf) -> int:
             return k * k * i * o // g + bias * o
         case Linear(in_features=i, out_features=o):
             return i * o + o
-        case BatchNorm(channels=c):
+        case BatchNorm(channels=c) | GroupNorm(channels=c):
             return 2 * c
+        case SqueezeExcite(channels=c, hidden=hidden):
+            return 2 * c * hidden + hidden + c
+        case EfficientChannelAttention(kernel=k):
+            return k
         case (
             Act()
             | Pool()
             | GlobalPool()
+            | BlurPool()
             | PadChannels()
             | Flatten()
             | Dropout()
@@ -102,17 +113,23 @@ def macs(steps: Iterable[Step]) -> int:
 
 
 def step_macs(step: Step) -> int:
-    """Multiply-accumulates of one leaf; norms, activations, pools and biases have none."""
+    """Multiply-accumulates of one leaf; norms, activations, pools, blurs and biases have none."""
     match step.leaf:
         case Conv(in_channels=i, kernel=k, groups=g):
             return k * k * i // g * prod(step.after)
         case Linear(in_features=i, out_features=o):
             return i * o
+        case SqueezeExcite(channels=c, hidden=hidden):
+            return 2 * c * hidden
+        case EfficientChannelAttention(kernel=k):
+            return k * step.before[0]
         case (
             BatchNorm()
+            | GroupNorm()
             | Act()
             | Pool()
             | GlobalPool()
+            | BlurPool()
             | PadChannels()
             | Flatten()
             | Dropout()

@@ -19,10 +19,13 @@ from resnet_dsl.folds.anatomy import Unit, anatomy
 from resnet_dsl.ir import (
     Act,
     BatchNorm,
+    BlurPool,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Identity,
     Layer,
     Leaf,
@@ -34,6 +37,7 @@ from resnet_dsl.ir import (
     Pool,
     Residual,
     Softmax,
+    SqueezeExcite,
 )
 
 Kind: TypeAlias = Literal[
@@ -116,6 +120,7 @@ def torchvision(network: Network) -> Scope:
     ['conv1', 'bn1', 'relu', 'maxpool', 'layer1']
     """
     parts = anatomy(network)
+    shift = _projection_shift(network)
     root = _Scope()
     _stem(root, network, parts.stem)
     residual = False
@@ -123,7 +128,7 @@ def torchvision(network: Network) -> Scope:
         stage = _Scope()
         for i, unit in enumerate(units):
             residual = residual or isinstance(unit.first, Residual)
-            _block(stage, str(i), network, unit)
+            _block(stage, str(i), network, unit, shift)
         root.enter(f"layer{number}", stage.close("Sequential"))
     _head(root, network, parts.head)
     return root.close("ResNet" if residual else "PlainNet")
@@ -167,7 +172,7 @@ class _Scope:
                 for i, inner in enumerate(layers):
                     self.run(inner, (*path, i), fresh=fresh if i == 0 else _makes(layers[i - 1]))
             case Residual():
-                self.enter("block", _residual(layer, path))
+                self.enter("block", _residual(layer, path, shift=0))
             case Parallel(branches):
                 programs = []
                 for i, branch in enumerate(branches):
@@ -194,7 +199,7 @@ class _Scope:
 
 def _makes(layer: Layer) -> bool:
     """Whether a layer gives a new tensor that its own gradient does not need again."""
-    return isinstance(layer, Conv | BatchNorm | Linear)
+    return isinstance(layer, Conv | BatchNorm | GroupNorm | Linear)
 
 
 def _role(leaf: Leaf, number: int) -> str:
@@ -202,8 +207,12 @@ def _role(leaf: Leaf, number: int) -> str:
     match leaf:
         case Conv():
             return f"conv{number}"
-        case BatchNorm():
+        case BatchNorm() | GroupNorm():
             return f"bn{number}"
+        case SqueezeExcite() | EfficientChannelAttention():
+            return "se"
+        case BlurPool():
+            return "blurpool"
         case Act(kind=kind):
             return kind
         case Pool(kind="max"):
@@ -228,13 +237,29 @@ def _stem(root: _Scope, network: Network, stem: Sequence[Unit]) -> None:
     """One convolution is `conv1`; several in a row are `conv1.0`, `conv1.1`, … up to the last one,
     whose norm is `bn1`: timm's deep stem."""
     convs = [unit for unit in stem if isinstance(unit.first, Conv)]
-    start = 0
-    if len(convs) > 1 and convs == list(stem[: len(convs)]):
+    rows = convs == list(stem[: len(convs)])
+    pooling = (
+        convs.pop() if rows and convs == list(stem) and _takes_the_pools_place(convs) else None
+    )
+    start, stop = 0, stem[-1].stop if stem else 0
+    if len(convs) > 1 and rows:
         start = convs[-1].start + 1
-        deep = ir.Sequence(network.layers[:start])
-        root.enter("conv1", _sequential(deep, ()))
+        root.enter("conv1", _sequential(ir.Sequence(network.layers[:start]), ()))
         root.convs = 1
-    _leaves(root, network, range(start, stem[-1].stop if stem else 0))
+    _leaves(root, network, range(start, pooling.start if pooling else stop))
+    if pooling:
+        maxpool = _Scope()
+        for place, i in enumerate(range(pooling.start, stop)):
+            maxpool.add(str(place), network.layers[i], (i,), fresh=_makes(network.layers[i - 1]))  # type: ignore[arg-type]  # a unit's layers are leaves
+        root.enter("maxpool", maxpool.close("Sequential"))
+
+
+def _takes_the_pools_place(convs: Sequence[Unit]) -> bool:
+    """A second strided convolution, the last of the stem: ResNet-RS."""
+    strided = [
+        i for i, unit in enumerate(convs) if isinstance(unit.first, Conv) and unit.first.stride > 1
+    ]
+    return len(strided) > 1 and strided[-1] == len(convs) - 1
 
 
 def _head(root: _Scope, network: Network, head: Sequence[Unit]) -> None:
@@ -257,11 +282,11 @@ def _leaves(scope: _Scope, network: Network, indices: range) -> None:
         scope.run(network.layers[i], (i,), fresh=i > 0 and _makes(network.layers[i - 1]))
 
 
-def _block(stage: _Scope, name: str, network: Network, unit: Unit) -> None:
+def _block(stage: _Scope, name: str, network: Network, unit: Unit, shift: int) -> None:
     """A unit of a stage: a residual block, or a plain layer with its norm and activation."""
     match unit.first:
         case Residual() as residual:
-            stage.enter(name, _residual(residual, (unit.start,)))
+            stage.enter(name, _residual(residual, (unit.start,), shift))
         case Conv() | Parallel():
             plain = _Scope()
             _leaves(plain, network, range(unit.start, unit.stop))
@@ -271,14 +296,29 @@ def _block(stage: _Scope, name: str, network: Network, unit: Unit) -> None:
                 stage.add(name, network.layers[i], (i,))  # type: ignore[arg-type]  # bare units are leaves
 
 
-def _residual(block: Residual, path: Path) -> Scope:
+def _projection_shift(network: Network) -> int:
+    """Where a network's projections pool first, timm keeps place 0 for the pool in every stage."""
+    shortcuts = (layer.shortcut for layer in network.layers if isinstance(layer, Residual))
+    return int(any(map(_pools, shortcuts)))
+
+
+def _pools(shortcut: Layer) -> bool:
+    match ir.steps(shortcut):
+        case (Pool(kind="average"), *_):
+            return True
+        case _:
+            return False
+
+
+def _residual(block: Residual, path: Path, shift: int) -> Scope:
     scope, kind = _Scope(), _block_kind(block)
     scope.run(block.body, (*path, "body"))
     body = scope.recorded()
     if kind == "Bottleneck":  # torchvision registers its activation behind the norms
         _move_last(scope, block.after)
     if not isinstance(block.shortcut, Identity):
-        scope.enter("downsample", _sequential(block.shortcut, (*path, "shortcut")))
+        skipped = 0 if _pools(block.shortcut) else shift
+        scope.enter("downsample", _sequential(block.shortcut, (*path, "shortcut"), skipped))
     scope.program = [Add(body, scope.recorded())]
     scope.run(block.after, (*path, "after"), fresh=True)
     return scope.close(kind)
@@ -301,8 +341,8 @@ def _block_kind(block: Residual) -> Kind:
             return "ResidualBlock"
 
 
-def _sequential(layer: Layer, path: Path) -> Scope:
-    """Leaves numbered from 0, as `nn.Sequential` does."""
+def _sequential(layer: Layer, path: Path, skipped: int = 0) -> Scope:
+    """Leaves numbered as `nn.Sequential` does, behind a number of places that stay empty."""
     scope = _Scope()
     layers = ir.steps(layer)
     whole = isinstance(layer, ir.Sequence)
@@ -311,7 +351,7 @@ def _sequential(layer: Layer, path: Path) -> Scope:
         if isinstance(inner, ir.Sequence | Residual | Parallel):
             nested = _Scope()
             nested.run(inner, step)
-            scope.enter(str(i), nested.close("PlainBlock"))
+            scope.enter(str(i + skipped), nested.close("PlainBlock"))
         else:
-            scope.add(str(i), inner, step, fresh=i > 0 and _makes(layers[i - 1]))
+            scope.add(str(i + skipped), inner, step, fresh=i > 0 and _makes(layers[i - 1]))
     return scope.close("Sequential")

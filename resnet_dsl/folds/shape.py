@@ -13,10 +13,13 @@ from typing import assert_never
 from resnet_dsl.ir import (
     Act,
     BatchNorm,
+    BlurPool,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Identity,
     Layer,
     Leaf,
@@ -30,6 +33,7 @@ from resnet_dsl.ir import (
     Shape,
     Size,
     Softmax,
+    SqueezeExcite,
     Vector,
 )
 
@@ -137,11 +141,20 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
             _agree(conv.in_channels, c, "channels", path)
             height, width = (_window(conv, n, path) for n in (h, w))
             return Shape(conv.out_channels, height, width)
-        case (BatchNorm(channels=channels), Shape(c)):
+        case (BatchNorm(channels=channels) | GroupNorm(channels=channels), Shape(c)):
+            _agree(channels, c, "channels", path)
+            return size
+        case (SqueezeExcite(channels=channels), Shape(c)):
             _agree(channels, c, "channels", path)
             return size
         case (Pool() as pool, Shape(c, h, w)):
             return Shape(c, _window(pool, h, path), _window(pool, w, path))
+        case (BlurPool(stride=stride), Shape(c, h, w)):
+            if min(h, w) < 2:
+                raise ShapeError(path, f"a map of {size} is too small to be reflected at its sides")
+            return Shape(c, (h - 1) // stride + 1, (w - 1) // stride + 1)
+        case (EfficientChannelAttention(), Shape()):
+            return size
         case (GlobalPool(), Shape(c)):
             return Shape(c, 1, 1)
         case (PadChannels(extra=extra), Shape(c, h, w)):
@@ -151,7 +164,16 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
         case (Softmax(), Shape()):
             raise ShapeError(path, f"a softmax gets a map of {size}")
         case (
-            Flatten() | Conv() | BatchNorm() | Pool() | GlobalPool() | PadChannels(),
+            Flatten()
+            | Conv()
+            | BatchNorm()
+            | GroupNorm()
+            | Pool()
+            | GlobalPool()
+            | BlurPool()
+            | SqueezeExcite()
+            | EfficientChannelAttention()
+            | PadChannels(),
             Vector(),
         ):
             raise ShapeError(path, f"{_WORDS[type(leaf)]} gets a flat vector of {size} features")
@@ -163,8 +185,12 @@ _WORDS: dict[type, str] = {
     Flatten: "a flatten",
     Conv: "a convolution",
     BatchNorm: "a norm",
+    GroupNorm: "a norm",
     Pool: "a pool",
     GlobalPool: "an average pool",
+    BlurPool: "a blur pool",
+    SqueezeExcite: "an attention",
+    EfficientChannelAttention: "an attention",
     PadChannels: "a padding shortcut",
 }
 

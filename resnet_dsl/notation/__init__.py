@@ -6,7 +6,7 @@
     layer  = "[" words "]", or bare words between ";"    [3x3, 64; 3x3, 64]
     words  = kernel "," channels { "," option }          3x3, 128, C=32, /2
            | kernel ("max" | "average") "pool" { "," option }
-           | "dropout" number
+           | "blur pool" ", /" n | "se" n | "eca" n | "dropout" number
     option = "C=" n | "/" n | "stride" n | "dilation" n | "pad" n | "bias" | "no bias" | "ceil"
 
 A head also has `average pool` (over the whole map), `1000-d fc`, `1000-d 1x1 conv`, `flatten` and
@@ -20,53 +20,45 @@ a stride or a norm is not decided here: that is `resnet_dsl.elaborate`.
 """
 
 from resnet_dsl.notation.layers import (
-    At as At,
+    At,
+    BlurPool,
+    Branch,
+    Conv,
+    Dropout,
+    EfficientChannelAttention,
+    Fc,
+    Flatten,
+    GlobalPool,
+    HeadLayer,
+    Pool,
+    Row,
+    RowLayer,
+    Softmax,
+    SqueezeExcite,
+    format_layer,
+    format_row,
 )
-from resnet_dsl.notation.layers import (
-    Branch as Branch,
-)
-from resnet_dsl.notation.layers import (
-    Conv as Conv,
-)
-from resnet_dsl.notation.layers import (
-    Dropout as Dropout,
-)
-from resnet_dsl.notation.layers import (
-    Fc as Fc,
-)
-from resnet_dsl.notation.layers import (
-    Flatten as Flatten,
-)
-from resnet_dsl.notation.layers import (
-    GlobalPool as GlobalPool,
-)
-from resnet_dsl.notation.layers import (
-    HeadLayer as HeadLayer,
-)
-from resnet_dsl.notation.layers import (
-    Pool as Pool,
-)
-from resnet_dsl.notation.layers import (
-    Row as Row,
-)
-from resnet_dsl.notation.layers import (
-    RowLayer as RowLayer,
-)
-from resnet_dsl.notation.layers import (
-    Softmax as Softmax,
-)
-from resnet_dsl.notation.layers import (
-    format_layer as format_layer,
-)
-from resnet_dsl.notation.layers import (
-    format_row as format_row,
-)
-from resnet_dsl.notation.parse import (
-    NotationError as NotationError,
-)
-from resnet_dsl.notation.parse import (
-    parse_layer as parse_layer,
-)
-from resnet_dsl.notation.parse import (
-    parse_row as parse_row,
-)
+from resnet_dsl.notation.parse import NotationError, parse_layer, parse_row
+
+__all__ = [
+    "At",
+    "BlurPool",
+    "Branch",
+    "Conv",
+    "Dropout",
+    "EfficientChannelAttention",
+    "Fc",
+    "Flatten",
+    "GlobalPool",
+    "HeadLayer",
+    "NotationError",
+    "Pool",
+    "Row",
+    "RowLayer",
+    "Softmax",
+    "SqueezeExcite",
+    "format_layer",
+    "format_row",
+    "parse_layer",
+    "parse_row",
+]

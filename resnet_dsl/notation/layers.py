@@ -50,6 +50,30 @@ class Dropout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlurPool:
+    """`blur pool, /2`."""
+
+    stride: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqueezeExcite:
+    """`se 16`, with its hidden width."""
+
+    hidden: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EfficientChannelAttention:
+    """`eca 5`, with its kernel."""
+
+    kernel: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalPool:
     """`average pool`, over the whole map."""
 
@@ -78,7 +102,7 @@ class Softmax:
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
-RowLayer: TypeAlias = Conv | Pool | Dropout
+RowLayer: TypeAlias = Conv | Pool | BlurPool | SqueezeExcite | EfficientChannelAttention | Dropout
 HeadLayer: TypeAlias = RowLayer | GlobalPool | Fc | Flatten | Softmax
 Branch: TypeAlias = tuple[RowLayer, ...]
 
@@ -113,6 +137,12 @@ def format_layer(layer: HeadLayer) -> str:
             return ", ".join([f"{k}x{k} {kind} pool", *_options(layer)])
         case Dropout(p=p):
             return f"dropout {p:g}" if float(f"{p:g}") == p else f"dropout {p!r}"
+        case BlurPool(stride=stride):
+            return f"blur pool, /{stride}"
+        case SqueezeExcite(hidden=hidden):
+            return f"se {hidden}"
+        case EfficientChannelAttention(kernel=kernel):
+            return f"eca {kernel}"
         case GlobalPool():
             return "average pool"
         case Fc(features=features):

@@ -9,9 +9,11 @@ from typing import Final, TypeAlias
 from resnet_dsl.diagnostics import Code, nearest
 from resnet_dsl.notation.layers import (
     At,
+    BlurPool,
     Branch,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Fc,
     Flatten,
     GlobalPool,
@@ -20,6 +22,7 @@ from resnet_dsl.notation.layers import (
     Row,
     RowLayer,
     Softmax,
+    SqueezeExcite,
     format_layer,
 )
 
@@ -137,7 +140,17 @@ def _parse_words(text: str, offset: int) -> HeadLayer:
     for pattern, parse in _FORMS:
         if found := re.fullmatch(pattern, first, re.IGNORECASE):
             return parse(found, at, rest, whole)
-    known = ("max pool", "average pool", "flatten", "softmax", "dropout", "fc")
+    known = (
+        "max pool",
+        "average pool",
+        "blur pool",
+        "se",
+        "eca",
+        "flatten",
+        "softmax",
+        "dropout",
+        "fc",
+    )
     guess = nearest(re.sub(r"[\d×xX*-]+d?\s*", "", first), known)
     raise NotationError(
         f"{first!r} is no layer", at, help=f"did you mean {guess!r}?" if guess else _LAYER_HELP
@@ -209,6 +222,23 @@ def _parse_dropout(found: re.Match[str], at: At, rest: list[_Word], whole: At) -
     return Dropout(p=p, at=whole)
 
 
+def _parse_blur(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
+    options = _read_options(rest, ("stride",))
+    if "stride" not in options:
+        raise NotationError(f"{found[0]!r} without a stride", at, help="write blur pool, /2")
+    return BlurPool(stride=options["stride"], at=whole)
+
+
+def _parse_attention(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
+    _read_options(rest, ())
+    if found[1].lower() == "se":
+        return SqueezeExcite(hidden=_positive(found[2], at, "hidden channels"), at=whole)
+    kernel = _positive(found[2], at, "channels in a kernel")
+    if kernel % 2 == 0:
+        raise NotationError(f"an eca kernel of {kernel}", at, help="its kernel is odd: eca 3")
+    return EfficientChannelAttention(kernel=kernel, at=whole)
+
+
 def _parse_word(found: re.Match[str], _: At, rest: list[_Word], whole: At) -> HeadLayer:
     _read_options(rest, ())
     match found[0][0].lower():
@@ -224,6 +254,8 @@ _FORMS: tuple[tuple[str, Callable[[re.Match[str], At, list[_Word], At], HeadLaye
     (r"(\d+)\s*[x×X*]\s*(\d+)(?:\s+conv(?:olution)?)?", _parse_conv),
     (r"(\d+)-?d\s+(\d+)\s*[x×X*]\s*(\d+)\s+conv(?:olution)?", _parse_bare),
     (r"(\d+)\s*[x×X*]\s*(\d+)\s+(max|average|avg)[ -]?pool(?:ing)?", _parse_pool),
+    (r"blur[ -]?pool(?:ing)?", _parse_blur),
+    (r"(se|eca)\s+(\d+)", _parse_attention),
     (r"(?:(\d+)-?d\s+fc|fc\s+(\d+))", _parse_fc),
     (r"dropout\s+(\d*\.?\d+(?:e-?\d+)?)", _parse_dropout),
     (r"flatten|softmax|(?:global\s+)?(?:average|avg)[ -]?pool(?:ing)?", _parse_word),

@@ -12,7 +12,7 @@ from resnet_dsl.folds.naming import torchvision
 from resnet_dsl.pages import Resolved
 from resnet_dsl.pytorch.init import initialize
 from resnet_dsl.pytorch.lower import lower
-from resnet_dsl.pytorch.modules import Device, DType, Net
+from resnet_dsl.pytorch.modules import BlurPool, Device, DType, Net
 
 
 def build_model(
@@ -32,7 +32,7 @@ def build_model(
     device = torch.get_default_device() if device is None else torch.device(device)
     if device.type != "meta":
         model.to_empty(device="cpu")
-        _reset_norms(model)
+        _set_facts(model)
         if init:
             with _generator(seed):
                 initialize(model, network, scope, resolved.spec.init)
@@ -50,8 +50,8 @@ def _generator(seed: int | None) -> Iterator[None]:
         yield
 
 
-def _reset_norms(model: nn.Module) -> None:
-    """Norms and their statistics start at facts, not at draws."""
+def _set_facts(model: nn.Module) -> None:
+    """What is no draw: norms start at one and zero, blurs have one filter."""
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm | BlurPool):
             module.reset_parameters()

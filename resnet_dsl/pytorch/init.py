@@ -15,7 +15,7 @@ from resnet_dsl import ir
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.creation import creation
 from resnet_dsl.folds.naming import Scope, members
-from resnet_dsl.ir import BatchNorm, Network, Path, Residual
+from resnet_dsl.ir import BatchNorm, GroupNorm, Network, Path, Residual
 from resnet_dsl.spec import Init
 
 
@@ -29,14 +29,21 @@ def initialize(model: nn.Module, network: Network, scope: Scope, init: Init) -> 
         path: model.get_submodule(name) for name, member in members(scope) for path in member.paths
     }
     for path, _ in creation(ir.Sequence(network.layers)):
-        if isinstance(modules.get(path), nn.Conv2d | nn.Linear | nn.BatchNorm2d):
-            cast("_Resettable", modules[path]).reset_parameters()
+        if path in modules:
+            reset(modules[path])
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     if init.zero_init_residual:
         for path in last_norms(network):
-            nn.init.zeros_(cast("nn.BatchNorm2d", modules[path]).weight)
+            nn.init.zeros_(modules[path].get_parameter("weight"))
+
+
+def reset(module: nn.Module) -> None:
+    """Draw PyTorch's default weights, and set what is no draw."""
+    for part in module.modules():
+        if hasattr(part, "reset_parameters"):
+            cast("_Resettable", part).reset_parameters()
 
 
 def last_norms(network: Network) -> list[Path]:
@@ -45,7 +52,9 @@ def last_norms(network: Network) -> list[Path]:
     for i, layer in enumerate(network.layers):
         if isinstance(layer, Residual):
             norms = [
-                p for p, leaf in leaves(layer.body, (i, "body")) if isinstance(leaf, BatchNorm)
+                p
+                for p, leaf in leaves(layer.body, (i, "body"))
+                if isinstance(leaf, BatchNorm | GroupNorm)
             ]
             found += norms[-1:]
     return found

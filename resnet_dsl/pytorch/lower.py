@@ -13,16 +13,20 @@ from resnet_dsl.ir import (
     Act,
     ActKind,
     BatchNorm,
+    BlurPool,
     Conv,
     Dropout,
+    EfficientChannelAttention,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Identity,
     Leaf,
     Linear,
     PadChannels,
     Pool,
     Softmax,
+    SqueezeExcite,
 )
 from resnet_dsl.pytorch import modules
 
@@ -68,6 +72,14 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             )
         case BatchNorm(channels=channels, eps=eps, momentum=momentum):
             return nn.BatchNorm2d(channels, eps=eps, momentum=momentum, dtype=torch.float32)
+        case GroupNorm(channels=channels, groups=groups, eps=eps):
+            return nn.GroupNorm(groups, channels, eps=eps, dtype=torch.float32)
+        case SqueezeExcite(channels=channels, hidden=hidden):
+            return modules.SqueezeExcite(channels, hidden)
+        case EfficientChannelAttention(kernel=kernel):
+            return modules.EfficientChannelAttention(kernel)
+        case BlurPool(stride=stride):
+            return modules.BlurPool(stride)
         case Act(kind=kind):
             return _act(kind, in_place=in_place)
         case Pool(kind="max"):

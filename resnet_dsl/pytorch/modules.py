@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 
 from resnet_dsl.folds.naming import Add, Call, Concat, Program
 
@@ -87,3 +87,58 @@ class PadChannels(nn.Module):
 
     def extra_repr(self) -> str:
         return str(self.extra)
+
+
+class SqueezeExcite(nn.Module):
+    """`x * sigmoid(W2 relu(W1 mean(x)))`: each channel weighed by what all of them show."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, hidden, 1, dtype=torch.float32)
+        self.relu = nn.ReLU(inplace=True)
+        self.fc2 = nn.Conv2d(hidden, channels, 1, dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.fc2(self.relu(self.fc1(x.mean((2, 3), keepdim=True))))
+        return x * torch.sigmoid(weights)
+
+
+class EfficientChannelAttention(nn.Module):
+    """`x * sigmoid(conv(mean(x)))`: each channel weighed by what its neighbours show."""
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(
+            1, 1, kernel, padding=(kernel - 1) // 2, bias=False, dtype=torch.float32
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = torch.sigmoid(self.conv(x.mean((2, 3)).unsqueeze(1)))
+        return x * weights.transpose(1, 2).unsqueeze(3)
+
+
+class BlurPool(nn.Module):
+    """A binomial 3x3 filter over each channel, then every `stride`-th pixel."""
+
+    filter: Tensor
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.register_buffer(
+            "filter", torch.empty(1, 1, 3, 3, dtype=torch.float32), persistent=False
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The outer product of (1, 2, 1) / 4 with itself."""
+        line = torch.tensor([1.0, 2.0, 1.0], device=self.filter.device) / 4
+        self.filter.copy_(line[:, None] * line[None, :])
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        weight = self.filter.expand(channels, 1, 3, 3)
+        return conv2d(pad(x, (1, 1, 1, 1), "reflect"), weight, stride=self.stride, groups=channels)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}"

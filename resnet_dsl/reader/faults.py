@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from resnet_dsl.diagnostics import Code, Diagnostic, Span, nearest
 from resnet_dsl.ir import Path
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
-from resnet_dsl.spec import BatchNorm, BlockKeys, Expect, Init, Spec, Stage
+from resnet_dsl.spec import BatchNorm, BlockKeys, Expect, GroupNorm, Init, Spec, Stage
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
@@ -105,6 +105,8 @@ def _shown(value: object) -> str:
 def _model_at(path: Path) -> type[BaseModel]:
     """The model that speaks at a path."""
     match path:
+        case (*_, "norm", "group"):
+            return GroupNorm
         case (*_, "norm") | (*_, "norm", "batch"):
             return BatchNorm
         case ("stages", _):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from resnet_dsl.spec import BatchNorm, Spec, Stage
+from resnet_dsl.spec import BatchNorm, GroupNorm, Spec, Stage
 
 
 def write(spec: Spec) -> str:
@@ -16,7 +16,7 @@ def write(spec: Spec) -> str:
 
 
 def _lines(spec: Spec) -> Iterator[str]:
-    data = spec.model_dump(exclude_defaults=True)
+    data = _said(spec)
     if spec.name is not None:
         yield f"name: {_scalar(spec.name)}"
     yield f"input: {spec.input}"
@@ -32,6 +32,16 @@ def _lines(spec: Spec) -> Iterator[str]:
             yield f"{key}: {_flow(data[key])}"
 
 
+def _said(words: Spec | Stage) -> dict[str, Any]:
+    """What differs from the defaults; of a norm, its kind in any case."""
+    data = words.model_dump(exclude_defaults=True)
+    keys = words.block if isinstance(words, Spec) else words
+    if isinstance(keys.norm, BatchNorm | GroupNorm):
+        place = data["block"] if isinstance(words, Spec) else data
+        place["norm"] = {"kind": keys.norm.kind, **place["norm"]}
+    return data
+
+
 def _list(key: str, texts: list[str]) -> Iterator[str]:
     if not texts:
         yield f"{key}: []"
@@ -42,7 +52,7 @@ def _list(key: str, texts: list[str]) -> Iterator[str]:
 
 
 def _stage(name: str, stage: Stage) -> Iterator[str]:
-    data = stage.model_dump(exclude_defaults=True)
+    data = _said(stage)
     rows = [_quoted(row) for row in data.pop("rows")]
     if not data and len(rows) == 1:
         yield f"  {name}: {rows[0]}"
@@ -61,24 +71,22 @@ def _stage(name: str, stage: Stage) -> Iterator[str]:
 
 
 def _flow(data: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {_value(value)}" for key, value in data.items()) + "}"
+    pairs = (f"{key}: {_value(value, flow=True)}" for key, value in data.items())
+    return "{" + ", ".join(pairs) + "}"
 
 
-def _value(value: object) -> str:
+def _value(value: object, *, flow: bool = False) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case dict():
-            return _flow({**_kind(value), **value})
+            return str(value["kind"]) if set(value) == {"kind"} else _flow(value)
         case float():
             return _float(value)
+        case str():
+            return _quoted(value) if flow and "," in value else _scalar(value)
         case _:
-            return _scalar(str(value)) if isinstance(value, str) else str(value)
-
-
-def _kind(data: dict[str, Any]) -> dict[str, str]:
-    """The kind of a norm is a default, and said all the same."""
-    return {"kind": "batch"} if set(data) <= set(BatchNorm.model_fields) else {}
+            return str(value)
 
 
 def _float(value: float) -> str:

@@ -12,25 +12,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
-from typing import Final, TypeVar, get_args
+from typing import Any, Final, TypeVar
 
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaborate import elaborate, speaks_of_strides, with_stride
 from resnet_dsl.folds.anatomy import Unit, anatomy
 from resnet_dsl.ir import Network
 from resnet_dsl.notation import Branch, Conv, Row, RowLayer
-from resnet_dsl.recover.words import Block, ClashError, Facts, block, head_words, plain, unsayable
+from resnet_dsl.recover.words import (
+    ANY,
+    Block,
+    ClashError,
+    Facts,
+    block,
+    head_words,
+    plain,
+    unsayable,
+)
 from resnet_dsl.spec import (
+    CHOICES,
     DEFAULTS,
     FIRST_STRIDE,
     STAGE_STRIDE,
     BlockKeys,
     Norm,
     Settings,
-    Shortcut,
     Spec,
     Stage,
-    StrideOn,
     default_bias,
 )
 
@@ -97,7 +105,7 @@ def _stem(
     for i, unit in enumerate(units):
         found = _words(network, unit)
         try:
-            root &= replace(found.facts, shortcuts=root.shortcuts)
+            root &= replace(found.facts, choices=root.choices)
         except ClashError:
             return tuple(words), units[i:], root
         words += found.layers
@@ -127,24 +135,22 @@ def _groups(blocks: Iterable[Block]) -> list[list[Block]]:
 class _Stage:
     """A stage in words, its settings still open.
 
-    `stride` is the one to insert, or None where the rows speak of strides; `stride_on` are the
-    choices that insert it where it stands.
+    `stride` is the one to insert, or None where the rows speak of strides.
     """
 
     rows: tuple[Row, ...]
     stride: int | None
-    stride_on: frozenset[StrideOn]
     facts: Facts
     biases: tuple[bool, ...]
 
     @classmethod
     def of(cls, blocks: list[Block]) -> _Stage:
         rows, stride, stride_on = _insertable(blocks)
+        facts = reduce(Facts.__and__, (b.facts for b in blocks))
         return cls(
             rows=rows,
             stride=stride,
-            stride_on=stride_on,
-            facts=reduce(Facts.__and__, (b.facts for b in blocks)),
+            facts=replace(facts, choices={**facts.choices, "stride_on": stride_on}),
             biases=_biases(word for b in blocks for word in b.layers),
         )
 
@@ -160,11 +166,10 @@ class _Stage:
         return Stage(
             rows=tuple(_plain_row(row, keyed, norm) for row in self.rows),
             stride=None if self.stride == usual else self.stride,
-            stride_on=_differing(common.stride_on, self.stride_on, get_args(StrideOn)),
-            shortcut=_differing(common.shortcut, self.facts.shortcuts, get_args(Shortcut)),
             norm=None if norm == common.norm else norm,
             activation=None if act == common.activation else act,
             bias=said_bias,
+            **{key: _differing(common, key, self.facts.choices[key]) for key in CHOICES},
         )
 
     def bias(self, norm: Norm) -> bool | None:
@@ -192,12 +197,12 @@ def _plain_row(row: Row, bias: bool | None, norm: Norm) -> Row:
     return replace(row, branches=branches)
 
 
-def _insertable(blocks: list[Block]) -> tuple[tuple[Row, ...], int | None, frozenset[StrideOn]]:
+def _insertable(blocks: list[Block]) -> tuple[tuple[Row, ...], int | None, frozenset[str]]:
     """The rows of a stage, the stride that the language inserts there, and where it may stand.
 
     A stride is inserted if it is the only one, and stands where the language would put it.
     """
-    anywhere: frozenset[StrideOn] = frozenset(get_args(StrideOn))
+    anywhere = ANY["stride_on"]
     rows = _rows(blocks)
     if not _speaks(rows):
         return rows, 1, anywhere
@@ -223,7 +228,7 @@ def _unstrided(found: Block) -> Block:
     return replace(found, branches=branches)
 
 
-def _inserted(rows: Iterable[Row], stride: int, on: StrideOn) -> list[RowLayer]:
+def _inserted(rows: Iterable[Row], stride: int, on: str) -> list[RowLayer]:
     """The words of a stage, with the stride where the language inserts it."""
     words: list[RowLayer] = []
     waiting = True
@@ -265,14 +270,12 @@ def _common(root: Facts, stem: Sequence[bool], stages: Sequence[_Stage]) -> Bloc
     """What `block:` says: stem and head, where they show it, or all stages together."""
     norm = _shared(root.norm, [s.facts.norm for s in stages], DEFAULTS.norm)
     act = _shared(root.activation, [s.facts.activation for s in stages], DEFAULTS.activation)
+    hoisted = {key: _hoisted(key, [s.facts.choices[key] for s in stages]) for key in CHOICES}
     return BlockKeys(
-        stride_on=_hoisted(DEFAULTS.stride_on, [s.stride_on for s in stages], get_args(StrideOn)),
-        shortcut=_hoisted(
-            DEFAULTS.shortcut, [s.facts.shortcuts for s in stages], get_args(Shortcut)
-        ),
         norm=None if norm == DEFAULTS.norm else norm,
         activation=None if act == DEFAULTS.activation else act,
         bias=_common_bias(norm, stem, stages),
+        **hoisted,
     )
 
 
@@ -286,15 +289,17 @@ def _shared(root: _T | None, stages: Sequence[_T | None], default: _T) -> _T:
     return shown[0] if shown and all(value == shown[0] for value in shown) else default
 
 
-def _hoisted(default: _T, choices: Sequence[frozenset[_T]], order: Sequence[_T]) -> _T | None:
+def _hoisted(key: str, choices: Sequence[frozenset[str]]) -> Any:
     """The first value that every stage admits; None where that is the default, or there is none."""
     common = reduce(frozenset.__and__, choices)
-    return _differing(default, common, order) if common else None
+    return _differing(DEFAULTS, key, common) if common else None
 
 
-def _differing(said: _T, choices: frozenset[_T], order: Sequence[_T]) -> _T | None:
+def _differing(said: Settings, key: str, choices: frozenset[str]) -> Any:
     """None where what is said is among the choices, else the first of them."""
-    return None if said in choices else next(value for value in order if value in choices)
+    if getattr(said, key) in choices:
+        return None
+    return next(value for value in CHOICES[key] if value in choices)
 
 
 def _common_bias(norm: Norm, stem: Sequence[bool], stages: Sequence[_Stage]) -> bool | None:

@@ -7,24 +7,36 @@ unit shows of the settings around it (norm, activation, kind of shortcut) are it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Final, TypeVar, get_args
+from typing import Final, TypeAlias, TypeVar, assert_never
 
 from resnet_dsl import ir, notation
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.ir import ActKind, Layer, Path
-from resnet_dsl.notation import Branch, Conv, Dropout, HeadLayer, Pool, RowLayer
+from resnet_dsl.notation import (
+    BlurPool,
+    Branch,
+    Conv,
+    Dropout,
+    EfficientChannelAttention,
+    HeadLayer,
+    Pool,
+    RowLayer,
+    SqueezeExcite,
+)
 from resnet_dsl.spec import (
+    CHOICES,
     BatchNorm,
+    GroupNorm,
     Norm,
-    Shortcut,
     default_bias,
     default_padding,
     default_pool_stride,
 )
 
-ANY_SHORTCUT: Final[frozenset[Shortcut]] = frozenset(get_args(Shortcut))
+Choices: TypeAlias = dict[str, frozenset[str]]
+ANY: Final[Choices] = {key: frozenset(values) for key, values in CHOICES.items()}
 _T = TypeVar("_T")
 
 
@@ -34,25 +46,33 @@ class ClashError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What layers show of the settings that made them; None and the full set show nothing."""
+    """What layers show of the settings that made them.
+
+    `choices` are the values of each key of `CHOICES` that would make them; None shows nothing.
+    """
 
     norm: Norm | None = None
     activation: ActKind | None = None
-    shortcuts: frozenset[Shortcut] = ANY_SHORTCUT
     projection_bias: bool | None = None
+    choices: Choices = field(default_factory=lambda: ANY)
 
     def __and__(self, other: Facts) -> Facts:
         """Both; `ClashError` where they contradict each other."""
-        shortcuts = self.shortcuts & other.shortcuts
-        if not shortcuts:
+        choices = {key: self.choices[key] & other.choices[key] for key in CHOICES}
+        if not all(choices.values()):
             raise ClashError
         norm: Norm | None = _agreed(self.norm, other.norm)
         return Facts(
             norm=norm,
             activation=_agreed(self.activation, other.activation),
-            shortcuts=shortcuts,
             projection_bias=_agreed(self.projection_bias, other.projection_bias),
+            choices=choices,
         )
+
+
+def showing(**choices: str) -> Choices:
+    """All choices but for some keys, whose values are listed, parted by `|`."""
+    return {**ANY, **{key: frozenset(values.split("|")) for key, values in choices.items()}}
 
 
 def _agreed(one: _T | None, other: _T | None) -> _T | None:
@@ -86,59 +106,69 @@ def block(layers: Sequence[Layer], start: int) -> Block:
         case [ir.Residual() as residual]:
             return _residual(residual, (start,))
         case [ir.Parallel(branches)]:
-            found = [_path(ir.steps(b), (start, i), open=False) for i, b in enumerate(branches)]
-            return _joined(found, (start,), frozenset({"none"}), joins=False)
+            found = [_path(ir.steps(b), (start, i)) for i, b in enumerate(branches)]
+            return _joined(found, Facts(choices=showing(shortcut="none")))
         case _:
-            words, facts = _path(layers, (), open=False, start=start)
-            convolves = any(isinstance(word, Conv) for word in words)
-            shortcuts: frozenset[Shortcut] = frozenset({"none"}) if convolves else ANY_SHORTCUT
-            facts = replace(facts, shortcuts=shortcuts)
+            words, facts = _path(layers, (), start=start)
+            if any(isinstance(word, Conv) for word in words):
+                facts = facts & Facts(choices=showing(shortcut="none"))
             return Block(branches=(words,), facts=facts, joins=True)
 
 
 def _residual(layer: ir.Residual, path: Path) -> Block:
+    """A block with a shortcut: read as anti-aliased where its layers can be."""
     if not isinstance(layer.after, ir.Act):
         raise unsayable(path, "a residual block without an activation behind its addition")
     here = (*path, "body")
+    bodies = [(here, layer.body)]
     if isinstance(layer.body, ir.Parallel):
-        parts = enumerate(layer.body.branches)
-        found = [_path(ir.steps(part), (*here, i), open=True) for i, part in parts]
-    else:
-        found = [_path(ir.steps(layer.body), here, open=True)]
-    total = prod(word.stride or 1 for word in found[0][0] if not isinstance(word, Dropout))
-    shortcut = _shortcut(layer.shortcut, total, (*path, "shortcut"))
-    block = _joined(found, path, shortcut.shortcuts, joins=False)
-    if not any(isinstance(word, Conv) for word in block.layers):
-        raise unsayable(path, "a residual block without a convolution")
-    facts = _meet(shortcut, Facts(activation=layer.after.kind), path)
-    return replace(block, facts=_meet(block.facts, facts, path))
+        bodies = [((*here, i), part) for i, part in enumerate(layer.body.branches)]
+    facts = Facts(activation=layer.after.kind)
+    for split in (True, False):
+        found = [_path(ir.steps(body), at, open=True, split=split) for at, body in bodies]
+        if not any(isinstance(word, Conv) for words, _ in found for word in words):
+            raise unsayable(path, "a residual block without a convolution")
+        total = prod(_stride(word) for word in found[0][0])
+        shortcut = _shortcut(layer.shortcut, total, (*path, "shortcut"))
+        try:
+            return _joined(found, facts & shortcut)
+        except ClashError:
+            continue
+    raise unsayable(path, "a block with two norms or two activations")
+
+
+def _stride(word: RowLayer) -> int:
+    return word.stride or 1 if isinstance(word, Conv | Pool | BlurPool) else 1
 
 
 def _shortcut(layer: Layer, stride: int, path: Path) -> Facts:
-    """What a shortcut shows: the options that would make it, its norm, its bias."""
+    """What a shortcut shows: the choices that would make it, its norm, its bias."""
     match ir.steps(layer):
         case ():
-            return Facts(shortcuts=frozenset({"projection", "padding"}))
+            return Facts(choices=showing(shortcut="projection|padding"))
         case (ir.Conv() as conv, *rest):
             same = stride == 1 and conv.in_channels == conv.out_channels
-            return Facts(
-                norm=_norm(rest[0]) if rest and isinstance(rest[0], ir.BatchNorm) else "none",
-                shortcuts=frozenset({"always"}) if same else frozenset({"projection", "always"}),
-                projection_bias=conv.bias,
-            )
+            made = f"{conv.kernel}x{conv.kernel}" if stride > 1 else "|".join(CHOICES["projection"])
+            choices = showing(shortcut="always" if same else "projection|always", projection=made)
+            return _projected(conv, rest, choices)
+        case (ir.Pool(kind="average"), ir.Conv() as conv, *rest):
+            choices = showing(shortcut="projection|always", projection="average pool, 1x1")
+            return _projected(conv, rest, choices)
         case (*_, ir.Pool() | ir.PadChannels()):
-            return Facts(shortcuts=frozenset({"padding"}))
+            return Facts(choices=showing(shortcut="padding"))
         case _:
             raise unsayable(path, "a shortcut that is no identity, projection or padding")
 
 
-def _joined(
-    found: list[tuple[Branch, Facts]], path: Path, shortcuts: frozenset[Shortcut], *, joins: bool
-) -> Block:
-    facts = Facts(shortcuts=shortcuts)
+def _projected(conv: ir.Conv, behind: list[Layer], choices: Choices) -> Facts:
+    norm = _norm(behind[0]) if behind and isinstance(behind[0], ir.Norm) else "none"
+    return Facts(norm=norm, projection_bias=conv.bias, choices=choices)
+
+
+def _joined(found: list[tuple[Branch, Facts]], facts: Facts) -> Block:
     for _, shown in found:
-        facts = _meet(facts, shown, path)
-    return Block(branches=tuple(words for words, _ in found), facts=facts, joins=joins)
+        facts = facts & shown
+    return Block(branches=tuple(words for words, _ in found), facts=facts, joins=False)
 
 
 def _meet(one: Facts, other: Facts, path: Path) -> Facts:
@@ -149,9 +179,17 @@ def _meet(one: Facts, other: Facts, path: Path) -> Facts:
 
 
 def _path(
-    layers: Sequence[Layer], path: Path, *, open: bool, start: int = 0
+    layers: Sequence[Layer],
+    path: Path,
+    *,
+    open: bool = False,
+    split: bool = False,
+    start: int = 0,
 ) -> tuple[Branch, Facts]:
-    """Layers one after the other; an `open` end has left its activation to the addition."""
+    """Layers one after the other; an `open` end has left its activation to the addition.
+
+    `split` reads a convolution with a blur or average pool behind it as one, anti-aliased.
+    """
     words: list[RowLayer] = []
     facts = Facts()
     convs = [i for i, layer in enumerate(layers) if isinstance(layer, ir.Conv)]
@@ -162,25 +200,56 @@ def _path(
             case ir.Conv() as conv:
                 ends = open and i == convs[-1]
                 word, shown, length = _conv(conv, layers[i + 1 : i + 3], here, act=not ends)
+                i += length
+                if filtered := _filtered(word, layers[i : i + 1] if split else ()):
+                    word, filter = filtered
+                    shown = replace(shown, choices=showing(antialias=filter))
+                    i += filter != "none"
                 words.append(word)
                 facts = _meet(facts, shown, here)
-                i += length
-            case ir.Pool() as pool:
-                words.append(_pool(pool))
-                i += 1
-            case ir.Dropout(p):
-                words.append(Dropout(p=p))
+            case other if bare := _word(other):
+                words.append(bare)
                 i += 1
             case other:
                 raise unsayable(here, f"a layer that stands alone here: {type(other).__name__}")
     return tuple(words), facts
 
 
+def _filtered(word: Conv, behind: Sequence[Layer]) -> tuple[Conv, str] | None:
+    """A convolution with its stride, and how that is anti-aliased; None where it has no stride."""
+    match behind:
+        case [ir.BlurPool(stride=stride)] if word.stride == 1 and stride > 1:
+            return replace(word, stride=stride), "blur"
+        case [ir.Pool(kind="average", kernel=k, stride=stride, padding=0, ceil=False)] if (
+            word.stride == 1 and k == stride > 1
+        ):
+            return replace(word, stride=stride), "average"
+        case _:
+            return None if word.stride == 1 else (word, "none")
+
+
+def _word(layer: Layer) -> RowLayer | None:
+    """A layer that brings nothing with it, spelled out."""
+    match layer:
+        case ir.Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil):
+            return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil)
+        case ir.BlurPool(stride=stride):
+            return BlurPool(stride=stride)
+        case ir.SqueezeExcite(hidden=hidden):
+            return SqueezeExcite(hidden=hidden)
+        case ir.EfficientChannelAttention(kernel=kernel):
+            return EfficientChannelAttention(kernel=kernel)
+        case ir.Dropout(p):
+            return Dropout(p=p)
+        case _:
+            return None
+
+
 def _conv(
     conv: ir.Conv, behind: Sequence[Layer], path: Path, *, act: bool
 ) -> tuple[Conv, Facts, int]:
     """A convolution's word, what its norm and activation show, and how many layers that were."""
-    norms = [layer for layer in behind[:1] if isinstance(layer, ir.BatchNorm)]
+    norms = [layer for layer in behind[:1] if isinstance(layer, ir.Norm)]
     rest = behind[len(norms) :]
     acts = [layer for layer in rest[:1] if isinstance(layer, ir.Act)]
     if act and not acts:
@@ -208,18 +277,14 @@ def conv_words(conv: ir.Conv, *, bare: bool = False) -> Conv:
     )
 
 
-def _pool(pool: ir.Pool) -> Pool:
-    return Pool(
-        kind=pool.kind,
-        kernel=pool.kernel,
-        stride=pool.stride,
-        padding=pool.padding,
-        ceil=pool.ceil,
-    )
-
-
-def _norm(norm: ir.BatchNorm) -> Norm:
-    return BatchNorm(eps=norm.eps, momentum=norm.momentum)
+def _norm(norm: ir.Norm) -> Norm:
+    match norm:
+        case ir.BatchNorm(eps=eps, momentum=momentum):
+            return BatchNorm(eps=eps, momentum=momentum)
+        case ir.GroupNorm(groups=groups, eps=eps):
+            return GroupNorm(groups=groups, eps=eps)
+        case _:
+            assert_never(norm)
 
 
 def head_words(layers: Sequence[Layer], start: int) -> tuple[tuple[HeadLayer, ...], Facts]:
@@ -243,17 +308,15 @@ def head_words(layers: Sequence[Layer], start: int) -> tuple[tuple[HeadLayer, ..
                 if behind and isinstance(behind[0], ir.Act):
                     facts = _meet(facts, Facts(activation=behind[0].kind), path)
                     i += 1
-            case ir.Conv() as conv if not (behind and isinstance(behind[0], ir.BatchNorm | ir.Act)):
+            case ir.Conv() as conv if not (behind and isinstance(behind[0], ir.Norm | ir.Act)):
                 words.append(conv_words(conv, bare=True))
             case ir.Conv() as conv:
-                word, shown, length = _conv(conv, behind, path, act=True)
-                words.append(word)
+                normed, shown, length = _conv(conv, behind, path, act=True)
+                words.append(normed)
                 facts = _meet(facts, shown, path)
                 i += length - 1
-            case ir.Pool() as pool:
-                words.append(_pool(pool))
-            case ir.Dropout(p):
-                words.append(Dropout(p=p))
+            case other if word := _word(other):
+                words.append(word)
             case other:
                 raise unsayable(path, f"a layer that stands alone here: {type(other).__name__}")
     return tuple(words), facts

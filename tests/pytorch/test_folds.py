@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 from hypothesis import given
@@ -18,16 +20,16 @@ from resnet_dsl.spec import Spec
 from tests.strategies import specs
 
 
-def sizes_of(model: Net, x: Tensor) -> dict[str, list[tuple[int, ...]]]:
-    """What every leaf module of a model gives, call by call."""
+def sizes_of(model: Net, names: Iterable[str], x: Tensor) -> dict[str, list[tuple[int, ...]]]:
+    """What modules of a model give, call by call."""
     found: dict[str, list[tuple[int, ...]]] = {}
 
     def keep(name: str, out: Tensor) -> None:
         found.setdefault(name, []).append(tuple(out.shape[1:]))
 
-    for name, module in model.named_modules():
-        if not list(module.children()):
-            module.register_forward_hook(lambda _, __, out, name=name: keep(name, out))
+    for name in names:
+        module = model.get_submodule(name)
+        module.register_forward_hook(lambda _, __, out, name=name: keep(name, out))
     model(x)
     return found
 
@@ -40,7 +42,7 @@ def assert_folds_agree(network: Network, model: Net) -> None:
         name: [outputs[path] for path in member.paths]
         for name, member in members(torchvision(network))
     }
-    assert sizes_of(model, x) == expected
+    assert sizes_of(model, expected, x) == expected
     out = model(x)
     assert tuple(out.shape[1:]) == tuple(last)
     assert out.dim() == (2 if isinstance(last, Vector) else 4)

@@ -43,6 +43,24 @@ def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Pa
             assert isinstance(norm, nn.BatchNorm2d)
             mean, var, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
             return functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
+        case ir.GroupNorm(groups=groups, eps=eps):
+            norm = modules[path]
+            assert isinstance(norm, nn.GroupNorm)
+            return functional.group_norm(x, groups, norm.weight, norm.bias, eps)
+        case ir.SqueezeExcite():
+            fc1, fc2 = (modules[path].get_submodule(name) for name in ("fc1", "fc2"))
+            weights: Tensor = fc2(functional.relu(fc1(functional.adaptive_avg_pool2d(x, 1))))
+            return x * weights.sigmoid()
+        case ir.EfficientChannelAttention(kernel=kernel):
+            weight = modules[path].get_parameter("conv.weight")
+            mean = functional.adaptive_avg_pool2d(x, 1).squeeze(3).transpose(1, 2)
+            weighed = functional.conv1d(mean, weight, padding=kernel // 2).sigmoid()
+            return x * weighed.transpose(1, 2).unsqueeze(3)
+        case ir.BlurPool(stride=stride):
+            line = torch.tensor([1.0, 2.0, 1.0]) / 4
+            filter = torch.outer(line, line).repeat(x.shape[1], 1, 1, 1)
+            around = functional.pad(x, (1, 1, 1, 1), mode="reflect")
+            return functional.conv2d(around, filter, stride=stride, groups=x.shape[1])
         case ir.Linear():
             linear = modules[path]
             assert isinstance(linear, nn.Linear)
