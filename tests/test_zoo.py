@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,13 @@ def test_pages_are_in_normal_form(name: str) -> None:
 @pytest.mark.parametrize("name", zoo())
 def test_pages_are_short_and_name_schema_and_source(name: str) -> None:
     lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 20
+    assert len(lines) <= (60 if "pruned" in name else 20), "a pruned block has widths of its own"
     assert max(map(len, lines)) <= 100
     up = "../" * name.count("/")
     assert lines[0] == f"# yaml-language-server: $schema={up}resnet-dsl.schema.json"
     assert (zoo_path(name).parent / lines[0].partition("=")[2]).resolve() == SCHEMA_FILE.resolve()
     assert lines[1].startswith("# ")
-    assert " 20" in lines[1], "a page names its source and year"
+    assert re.search(r" (19|20)\d\d\b", lines[1]), "a page names its source and year"
 
 
 @pytest.mark.parametrize("name", zoo())
@@ -49,11 +51,19 @@ def test_every_page_expects_its_counts(name: str) -> None:
     assert None not in (expect.layers, expect.params, expect.macs)
 
 
-@pytest.mark.parametrize("name", zoo())
+WHOLE = [name for name in zoo() if "\nextends:" not in zoo_path(name).read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_pages_are_printed_as_they_are_written(name: str) -> None:
     lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("#")]
     assert dumps(load(name)).splitlines() == kept
+
+
+def test_pages_are_short_on_the_whole() -> None:
+    lengths = [len(zoo_path(name).read_text(encoding="utf-8").splitlines()) for name in zoo()]
+    assert statistics.median(lengths) <= 15
 
 
 @pytest.mark.parametrize("name", zoo())

@@ -231,6 +231,8 @@ def _parse_blur(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> H
 
 def _parse_attention(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
     _read_options(rest, ())
+    if found[2] is None:
+        raise NotationError(f"{found[0]!r} without its number", at, help="write se 16, or eca 5")
     if found[1].lower() == "se":
         return SqueezeExcite(hidden=_positive(found[2], at, "hidden channels"), at=whole)
     kernel = _positive(found[2], at, "channels in a kernel")
@@ -255,7 +257,7 @@ _FORMS: tuple[tuple[str, Callable[[re.Match[str], At, list[_Word], At], HeadLaye
     (r"(\d+)-?d\s+(\d+)\s*[x×X*]\s*(\d+)\s+conv(?:olution)?", _parse_bare),
     (r"(\d+)\s*[x×X*]\s*(\d+)\s+(max|average|avg)[ -]?pool(?:ing)?", _parse_pool),
     (r"blur[ -]?pool(?:ing)?", _parse_blur),
-    (r"(se|eca)\s+(\d+)", _parse_attention),
+    (r"(se|eca)(?:\s+(\d+))?", _parse_attention),
     (r"(?:(\d+)-?d\s+fc|fc\s+(\d+))", _parse_fc),
     (r"dropout\s+(\d*\.?\d+(?:e-?\d+)?)", _parse_dropout),
     (r"flatten|softmax|(?:global\s+)?(?:average|avg)[ -]?pool(?:ing)?", _parse_word),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -20,6 +22,27 @@ TORCHVISION = [
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
+
+SAMPLE = {
+    "timm/ecaresnet26t",
+    "timm/ecaresnet50d_pruned",
+    "timm/resnet18d",
+    "timm/resnet50_gn",
+    "timm/resnetaa50d",
+    "timm/resnetblur50",
+    "timm/resnetrs50",
+    "timm/seresnet18",
+    "timm/test_resnet",
+}
+
+
+def chosen(names: Iterable[str]) -> list[Any]:
+    """Names of pages as parameters: of timm's many a telling sample, all with --exhaustive."""
+    heavy = [name for name in names if name.startswith("timm/") and name not in SAMPLE]
+    return [
+        pytest.param(name, marks=pytest.mark.exhaustive if name in heavy else (), id=name)
+        for name in names
+    ]
 
 
 def reference(name: str, **options: object) -> nn.Module:

@@ -122,5 +122,6 @@ def test_models_mean_their_network(network: Network) -> None:
 def test_any_model_trains(spec: Spec) -> None:
     """Nothing works in place on what a gradient needs."""
     model = build(spec, seed=0)
-    model(image(4, *spec.input)).square().sum().backward()
+    x = image(4, *spec.input).requires_grad_()
+    model(x).square().sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
