@@ -209,3 +209,44 @@ def test_a_word_used_twice_is_two_layers() -> None:
     stage = Stage(rows=(row,))
     twin = spec.model_copy(update={"stages": {**spec.stages, "conv3_x": stage}})
     assert elaborate(twin) == elaborate(spec)
+
+
+def shortcut(stage: str, block: str) -> ir.Layer:
+    found = blocks(stage, block)[0]
+    assert isinstance(found, Residual)
+    return found.shortcut
+
+
+AVERAGE = '{projection: "average pool, 1x1"}'
+
+
+def test_projections_are_made_of_what_the_page_says() -> None:
+    pool, conv, norm = ir.steps(shortcut('"[[3x3, 16]]"', AVERAGE))
+    assert pool == ir.Pool(kind="average", kernel=2, stride=2, ceil=True)
+    assert conv == ir.Conv(in_channels=16, out_channels=16, kernel=1)
+    assert norm == ir.BatchNorm(channels=16, eps=1e-5, momentum=0.1)
+    conv, _ = ir.steps(shortcut('"[[3x3, 16]]"', "{projection: 3x3}"))
+    assert conv == ir.Conv(in_channels=16, out_channels=16, kernel=3, stride=2, padding=1)
+
+
+@pytest.mark.parametrize("block", [AVERAGE, "{projection: 3x3}", "{projection: 1x1}"])
+def test_a_projection_that_does_not_stride_is_a_1x1(block: str) -> None:
+    conv, _ = ir.steps(shortcut('{rows: "[[3x3, 24]]", stride: 1}', block))
+    assert conv == ir.Conv(in_channels=16, out_channels=24, kernel=1)
+
+
+def test_anti_aliasing_splits_the_strides_of_bodies_alone() -> None:
+    (block,) = blocks('"[[3x3, 16], [3x3, 16]]"', "{antialias: blur}")
+    assert isinstance(block, Residual)
+    assert strides(block) == [1, 1, 2], "the projection strides as ever"
+    kinds = [type(leaf).__name__ for leaf in ir.steps(block.body)]
+    assert kinds == ["Conv", "BatchNorm", "Act", "BlurPool", "Conv", "BatchNorm"]
+    (block,) = blocks('"[[3x3, 16], [3x3, 16]]"', "{antialias: average}")
+    assert isinstance(block, Residual)
+    assert ir.steps(block.body)[3] == ir.Pool(kind="average", kernel=2, stride=2)
+
+
+def test_attention_stands_where_it_is_written() -> None:
+    (block,) = blocks('{rows: "[[3x3, 16], [3x3, 16], [se 4]]", stride: 1}')
+    assert isinstance(block, Residual)
+    assert ir.steps(block.body)[-1] == ir.SqueezeExcite(channels=16, hidden=4)

@@ -96,6 +96,26 @@ def test_plain_layers_fold_to_the_shortest_row() -> None:
     assert '"[[1x1, 8], [3x3, 8]] x 3"' in page
 
 
+def test_anti_aliased_strides_are_read_as_strides() -> None:
+    stages = '  a: "[[3x3, 16], [3x3, 16]]"\n  b: "[[3x3, 16], [3x3, 16]] x 2"'
+    for kind in ("blur", "average"):
+        page = again(stages, block=f"{{antialias: {kind}}}")
+        assert f"block: {{antialias: {kind}}}\n" in page
+        assert 'conv3_x: "[[3x3, 16], [3x3, 16]] x 2"' in page
+
+
+def test_pools_of_the_authors_own_stay_pools() -> None:
+    stages = '  a: "[[3x3, 16]]"\n  b: "[[3x3, 16, /2], [3x3, 16], [2x2 average pool], [3x3, 16]]"'
+    assert '"[[3x3, 16, /2], [3x3, 16], [2x2 average pool], [3x3, 16]]"' in again(stages)
+
+
+def test_projections_that_do_not_stride_take_the_side_of_the_others() -> None:
+    """In the first stage of a bottleneck network nothing is pooled."""
+    stages = '  a: "[[1x1, 8], [3x3, 8], [1x1, 32]]"\n  b: "[[3x3, 32]] x 2"'
+    for kind in ('"average pool, 1x1"', "3x3"):
+        assert f"block: {{projection: {kind}}}\n" in again(stages, block=f"{{projection: {kind}}}")
+
+
 CONV = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1, bias=True)
 ACT = ir.Act("relu")
 BODY = ir.Sequence((CONV, ACT, CONV))

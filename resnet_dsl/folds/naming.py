@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal, TypeAlias, assert_never
 
 from resnet_dsl import ir
@@ -202,6 +203,11 @@ def _makes(layer: Layer) -> bool:
     return isinstance(layer, Conv | BatchNorm | GroupNorm | Linear)
 
 
+def _fresh(network: Network, i: int) -> bool:
+    """Whether a network's layer gets what was made for it alone."""
+    return i > 0 and _makes(network.layers[i - 1])
+
+
 def _role(leaf: Leaf, number: int) -> str:
     """A leaf's name by what it does; norms are numbered as the convolutions they follow."""
     match leaf:
@@ -235,31 +241,38 @@ def _role(leaf: Leaf, number: int) -> str:
 
 def _stem(root: _Scope, network: Network, stem: Sequence[Unit]) -> None:
     """One convolution is `conv1`; several in a row are `conv1.0`, `conv1.1`, … up to the last one,
-    whose norm is `bn1`: timm's deep stem."""
-    convs = [unit for unit in stem if isinstance(unit.first, Conv)]
-    rows = convs == list(stem[: len(convs)])
-    pooling = (
-        convs.pop() if rows and convs == list(stem) and _takes_the_pools_place(convs) else None
-    )
-    start, stop = 0, stem[-1].stop if stem else 0
-    if len(convs) > 1 and rows:
+    whose norm is `bn1`; one in the pool's place is `maxpool`: timm's deep stems."""
+    convs = list(takewhile(lambda unit: isinstance(unit.first, Conv), stem))
+    pooling = convs.pop() if len(convs) == len(stem) and _pools_by_stride(convs) else None
+    start = 0
+    if len(convs) > 1:
         start = convs[-1].start + 1
-        root.enter("conv1", _sequential(ir.Sequence(network.layers[:start]), ()))
+        root.enter("conv1", _chain(network, range(start)))
         root.convs = 1
-    _leaves(root, network, range(start, pooling.start if pooling else stop))
+    stop = pooling.start if pooling else stem[-1].stop if stem else 0
+    _leaves(root, network, range(start, stop))
     if pooling:
-        maxpool = _Scope()
-        for place, i in enumerate(range(pooling.start, stop)):
-            maxpool.add(str(place), network.layers[i], (i,), fresh=_makes(network.layers[i - 1]))  # type: ignore[arg-type]  # a unit's layers are leaves
-        root.enter("maxpool", maxpool.close("Sequential"))
+        root.enter("maxpool", _chain(network, range(pooling.start, pooling.stop)))
 
 
-def _takes_the_pools_place(convs: Sequence[Unit]) -> bool:
+def _pools_by_stride(convs: Sequence[Unit]) -> bool:
     """A second strided convolution, the last of the stem: ResNet-RS."""
-    strided = [
-        i for i, unit in enumerate(convs) if isinstance(unit.first, Conv) and unit.first.stride > 1
-    ]
-    return len(strided) > 1 and strided[-1] == len(convs) - 1
+    strides = [unit.first.stride for unit in convs if isinstance(unit.first, Conv)]
+    return len(strides) > 1 and strides[-1] > 1 and max(strides[:-1]) > 1
+
+
+def _chain(network: Network, indices: range) -> Scope:
+    """Layers of a network, numbered from 0."""
+    scope = _Scope()
+    for place, i in enumerate(indices):
+        scope.add(str(place), _leaf(network, i), (i,), fresh=_fresh(network, i))
+    return scope.close("Sequential")
+
+
+def _leaf(network: Network, i: int) -> Leaf:
+    leaf = network.layers[i]
+    assert isinstance(leaf, Leaf), leaf
+    return leaf
 
 
 def _head(root: _Scope, network: Network, head: Sequence[Unit]) -> None:
@@ -274,12 +287,12 @@ def _head(root: _Scope, network: Network, head: Sequence[Unit]) -> None:
             name = "fc" if len(weighted) == 1 else f"fc{weighted.index(i) + 1}"
             root.add(name, layer, (i,))
         else:
-            root.run(layer, (i,), fresh=_makes(network.layers[i - 1]))
+            root.run(layer, (i,), fresh=_fresh(network, i))
 
 
 def _leaves(scope: _Scope, network: Network, indices: range) -> None:
     for i in indices:
-        scope.run(network.layers[i], (i,), fresh=i > 0 and _makes(network.layers[i - 1]))
+        scope.run(network.layers[i], (i,), fresh=_fresh(network, i))
 
 
 def _block(stage: _Scope, name: str, network: Network, unit: Unit, shift: int) -> None:
@@ -293,7 +306,7 @@ def _block(stage: _Scope, name: str, network: Network, unit: Unit, shift: int) -
             stage.enter(name, plain.close("PlainBlock"))
         case _:
             for i in range(unit.start, unit.stop):
-                stage.add(name, network.layers[i], (i,))  # type: ignore[arg-type]  # bare units are leaves
+                stage.add(name, _leaf(network, i), (i,))
 
 
 def _projection_shift(network: Network) -> int:

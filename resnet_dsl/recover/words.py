@@ -102,17 +102,25 @@ def unsayable(path: Path, what: str) -> SpecError:
 
 def block(layers: Sequence[Layer], start: int) -> Block:
     """The words of a unit, whose first layer is the network's `start`-th."""
-    match layers:
-        case [ir.Residual() as residual]:
-            return _residual(residual, (start,))
-        case [ir.Parallel(branches)]:
-            found = [_path(ir.steps(b), (start, i)) for i, b in enumerate(branches)]
-            return _joined(found, Facts(choices=showing(shortcut="none")))
-        case _:
-            words, facts = _path(layers, (), start=start)
-            if any(isinstance(word, Conv) for word in words):
-                facts = facts & Facts(choices=showing(shortcut="none"))
-            return Block(branches=(words,), facts=facts, joins=True)
+    try:
+        match layers:
+            case [ir.Residual() as residual]:
+                return _residual(residual, (start,))
+            case [ir.Parallel(branches)]:
+                found = [_path(ir.steps(b), (start, i)) for i, b in enumerate(branches)]
+                return _joined(found, Facts(choices=showing(shortcut="none")))
+            case _:
+                return _plain(layers, start)
+    except ClashError:
+        raise unsayable((start,), "a block with two norms or two activations") from None
+
+
+def _plain(layers: Sequence[Layer], start: int) -> Block:
+    """A layer outside of any block, with its norm and activation."""
+    words, facts = _path(layers, (), start=start)
+    if any(isinstance(word, Conv) for word in words):
+        facts = facts & Facts(choices=showing(shortcut="none"))
+    return Block(branches=(words,), facts=facts, joins=True)
 
 
 def _residual(layer: ir.Residual, path: Path) -> Block:
@@ -124,17 +132,18 @@ def _residual(layer: ir.Residual, path: Path) -> Block:
     if isinstance(layer.body, ir.Parallel):
         bodies = [((*here, i), part) for i, part in enumerate(layer.body.branches)]
     facts = Facts(activation=layer.after.kind)
-    for split in (True, False):
+
+    def read(*, split: bool) -> Block:
         found = [_path(ir.steps(body), at, open=True, split=split) for at, body in bodies]
         if not any(isinstance(word, Conv) for words, _ in found for word in words):
             raise unsayable(path, "a residual block without a convolution")
         total = prod(_stride(word) for word in found[0][0])
-        shortcut = _shortcut(layer.shortcut, total, (*path, "shortcut"))
-        try:
-            return _joined(found, facts & shortcut)
-        except ClashError:
-            continue
-    raise unsayable(path, "a block with two norms or two activations")
+        return _joined(found, facts & _shortcut(layer.shortcut, total, (*path, "shortcut")))
+
+    try:
+        return read(split=True)
+    except ClashError:  # some strides are split, others are not: the pools are the author's own
+        return read(split=False)
 
 
 def _stride(word: RowLayer) -> int:
@@ -206,7 +215,7 @@ def _path(
                     shown = replace(shown, choices=showing(antialias=filter))
                     i += filter != "none"
                 words.append(word)
-                facts = _meet(facts, shown, here)
+                facts &= shown
             case other if bare := _word(other):
                 words.append(bare)
                 i += 1
