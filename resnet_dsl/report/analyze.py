@@ -9,7 +9,7 @@ from resnet_dsl.ir import Shape
 from resnet_dsl.notation import NotationError
 from resnet_dsl.pages import Source, resolve
 from resnet_dsl.report.analysis import Analysis, analysis
-from resnet_dsl.spec import parse_input
+from resnet_dsl.texts import parse_input
 
 
 def analyze(source: Source, input: str | Sequence[int] | None = None) -> Analysis:
