@@ -6,9 +6,11 @@ Data first, text last: `Diagnostic` is plain data that tests and editors read, `
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from resnet_dsl.ir import Path
@@ -51,8 +53,27 @@ class Source:
 
     def line(self, number: int) -> str:
         """A line of the text, counted from 1."""
-        lines = self.text.split("\n")
-        return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+        lines = split_lines(self.text)
+        return lines[number - 1] if number <= len(lines) else ""
+
+    def place(self, offset: int) -> Span:
+        """The character at an offset."""
+        before = split_lines(self.text[:offset])
+        column = len(before[-1]) + 1
+        return Span(self, len(before), column, column + 1)
+
+
+@lru_cache(maxsize=16)
+def split_lines(text: str) -> tuple[str, ...]:
+    """The lines of a text, broken where YAML breaks them.
+
+    >>> split_lines("a\\r\\nb\\rc")
+    ('a', 'b', 'c')
+    """
+    return tuple(_BREAK.split(text))
+
+
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, dump, dumps, load, loads, zoo
-from resnet_dsl.diagnostics import Diagnostic
+from resnet_dsl.diagnostics import Diagnostic, split_lines
 from resnet_dsl.notation import format_row
 from resnet_dsl.reader import find, read_text
 from resnet_dsl.spec import BatchNorm
@@ -163,6 +163,21 @@ def test_a_byte_order_mark_and_windows_line_ends_are_welcome(tmp_path: Path) -> 
     assert load(page).name == "base"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+def test_lines_are_counted_as_yaml_breaks_them(end: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        loads(f"extends: resnet18{end}# a comment{end}input: 3x3")
+    (fault,) = caught.value.diagnostics
+    assert (fault.line, fault.column) == (3, 8)
+
+
+def test_a_page_of_many_texts_is_read_in_no_time(tmp_path: Path) -> None:
+    page = tmp_path / "page.yaml"
+    page.write_text("stem:\n" + '- "3x3, 8"\n' * 19_000)
+    with pytest.raises(SpecError, match="'input' is missing"):
+        load(page)
+
+
 def test_a_name_means_the_zoo_and_a_suffix_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,5 +277,5 @@ def assert_read_or_refused(text: str) -> None:
         str(error)
     for fault in faults:
         assert fault.line is not None
-        assert 1 <= fault.line <= text.count("\n") + 2
+        assert 1 <= fault.line <= len(split_lines(text)) + 1
         assert fault.message

@@ -61,8 +61,8 @@ def read_file(path: Path, by: Span | None = None) -> Source:
         return Source(str(path), data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(errors="replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        span = Span(Source(str(path), ""), line, column, column)
+        place = Source(str(path), before).place(len(before))
+        span = replace(place, source=Source(str(path), ""))  # whose bytes are no text to show
         raise fail("not-text", "not a text file", help="a page is UTF-8 text", span=span) from None
 
 
@@ -94,14 +94,12 @@ def compose(source: Source) -> Entries:
     except yaml.MarkedYAMLError as error:
         _raise_yaml(source, error)
     except yaml.reader.ReaderError as error:
-        before = source.text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         code = f"U+{error.character:04X}" if isinstance(error.character, int) else "a character"
         raise fail(
             "not-text",
             f"{code} does not belong in a page",
             help="a page is plain UTF-8 text",
-            span=Span(source, line, column, column + 1),
+            span=source.place(error.position),
         ) from None
     start = Span(source, 1, 1, 1)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value.strip()):
