@@ -279,4 +279,5 @@ def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) ->
 
 
 def convolves(row: Row) -> bool:
+    """Whether a row is one of blocks; pools and dropouts alone stand bare."""
     return any(isinstance(layer, notation.Conv) for layer in row.layers)

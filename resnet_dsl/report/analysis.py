@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from resnet_dsl.elaborate import Elaboration
+from resnet_dsl.elaborate.blocks import convolves
 from resnet_dsl.folds.count import depth, macs, params
 from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import Shape, Size
@@ -137,7 +138,8 @@ class _Costs:
     def _line(self, word: Row | HeadLayer, layers: list[int]) -> Line:
         cost = sum(map(self._step, layers), Cost())
         if isinstance(word, Row):
-            cost, text = replace(cost, blocks=word.repeats), format_row(word)
+            blocks = word.repeats if convolves(word) else 0  # a pool alone is no block
+            cost, text = replace(cost, blocks=blocks), format_row(word)
         else:
             text = format_layer(word)
         return Line(text=text, output=self.size, cost=cost)
