@@ -1,19 +1,24 @@
-"""Files that are written whole or not at all."""
+"""Files: where a path leads, and writing whole or not at all."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from resnet_dsl.diagnostics import fail
 
 
+def real(path: Path) -> Path:
+    """Where a path leads, links followed; a link that leads in circles leads to itself."""
+    return Path(os.path.realpath(path))  # Path.resolve raises for such links
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A path beside the target to write to; it takes the target's place once all went well."""
-    target = path.resolve()
+    target = real(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     try:
         yield draft
@@ -21,4 +26,5 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise fail("file", f"{path}: {(error.strerror or 'not writable').lower()}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing to remove
+            draft.unlink()

@@ -77,7 +77,7 @@ LAYERS = {
     "spec": {"ir", "diagnostics", "notation", "texts"},
     "schema": {"spec"},
     "zoo": set(),
-    "reader": {"ir", "diagnostics", "notation", "spec", "zoo", "reader"},
+    "reader": {"ir", "diagnostics", "files", "notation", "spec", "zoo", "reader"},
     "elaborate": {"ir", "diagnostics", "folds", "notation", "spec", "elaborate"},
     "recover": {"ir", "diagnostics", "folds", "notation", "spec", "elaborate", "recover"},
 }

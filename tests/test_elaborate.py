@@ -9,7 +9,7 @@ from resnet_dsl.elaborate import elaborate_with_origins
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.ir import Residual
 from resnet_dsl.notation import Conv, Row
-from resnet_dsl.spec import Expect, Stage
+from resnet_dsl.spec import CHOICES, DEFAULTS, Expect, Stage
 
 PAGE = """
 input: 3x64x64
@@ -250,3 +250,9 @@ def test_attention_stands_where_it_is_written() -> None:
     (block,) = blocks('{rows: "[[3x3, 16], [3x3, 16], [se 4]]", stride: 1}')
     assert isinstance(block, Residual)
     assert ir.steps(block.body)[-1] == ir.SqueezeExcite(channels=16, hidden=4)
+
+
+def test_the_first_choice_of_a_key_is_its_default() -> None:
+    assert {key: values[0] for key, values in CHOICES.items()} == {
+        key: getattr(DEFAULTS, key) for key in CHOICES
+    }

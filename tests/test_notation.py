@@ -100,6 +100,14 @@ def test_nothing_counts_zero(zero: str) -> None:
         parse_row(zero)
 
 
+@pytest.mark.parametrize(
+    "layer", ["\u017foftmax", "\u017fe 16", "3x3, 64, bia\u017f", "\u0663x\u0663, 64"]
+)
+def test_letters_that_only_look_alike_are_no_words(layer: str) -> None:
+    with pytest.raises(NotationError):
+        parse_layer(layer)
+
+
 def test_layers_know_where_they_stand() -> None:
     text = "[[1x1, 64] , [3x3, 64,  C=2]] x 2"
     first, second = parse_row(text).layers

@@ -107,6 +107,24 @@ def test_cycles_are_errors(tmp_path: Path) -> None:
         load(tmp_path / "a.yaml")
 
 
+def test_bases_that_are_no_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    for name, message in {
+        "loop.yaml": "symbolic links",
+        "a" * 300 + ".yaml": "too long",
+        r"a\0.yaml": "no spec of the zoo",
+    }.items():
+        (tmp_path / "page.yaml").write_text(f'extends: "{name}"')
+        with pytest.raises(SpecError, match=message):
+            load(tmp_path / "page.yaml")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".yaml", "a\0", "a\0.yaml"])
+def test_names_that_no_file_can_have_are_named(name: str) -> None:
+    with pytest.raises(SpecError):
+        load(name)
+
+
 def test_faults_of_a_base_stand_in_the_base(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         variant(tmp_path, "stages: {a: {rows: '[[3x3, 15, C=2]]'}}\ninput: 5x5")
@@ -214,6 +232,12 @@ def test_dump_writes_what_load_reads(tmp_path: Path) -> None:
 def test_dump_says_where_it_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no such file or directory"):
         dump(load("resnet18"), tmp_path / "nowhere" / "page.yaml")
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(SpecError, match="not a directory"):
+        dump(load("resnet18"), tmp_path / "file" / "page.yaml")
+    with pytest.raises(SpecError, match="is a directory"):
+        dump(load("resnet18"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_order_of_stages_counts() -> None:

@@ -138,7 +138,7 @@ def _parse_words(text: str, offset: int) -> HeadLayer:
     (first, at), rest = words[0], words[1:]
     whole = (at[0], words[-1][1][1])
     for pattern, parse in _FORMS:
-        if found := re.fullmatch(pattern, first, re.IGNORECASE):
+        if found := re.fullmatch(pattern, first, re.IGNORECASE | re.ASCII):
             return parse(found, at, rest, whole)
     known = (
         "max pool",
@@ -278,7 +278,8 @@ def _read_options(words: list[_Word], allowed: tuple[str, ...]) -> dict[str, int
     options: dict[str, int] = {}
     for word, at in words:
         for name, pattern in _OPTIONS:
-            if found := re.fullmatch(pattern, word, re.IGNORECASE if name != "C" else 0):
+            flags = re.ASCII if name == "C" else re.ASCII | re.IGNORECASE  # c=32 is a slip
+            if found := re.fullmatch(pattern, word, flags):
                 break
         else:
             raise NotationError(f"{word!r} is no option of a layer", at, help=_option_help(word))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,9 +82,9 @@ def _check_output(output: Path | None) -> None:
         return
     if output.suffix not in SUFFIXES:
         raise fail("file", f"{output}: no format of weights", help=f"end in {', '.join(SUFFIXES)}")
-    if not output.resolve().parent.is_dir():
+    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
         raise fail("file", f"{output}: no such folder")
-    if output.is_dir():
+    if os.path.isdir(output):
         raise fail("file", f"{output}: is a folder")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +41,22 @@ _UNREADABLE = (
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write a model's state dict: `.safetensors`, or torch's own format for `.pt` and `.pth`."""
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    with whole(path) as draft:
+    with whole(path) as draft, _writing(path):
+        draft.touch()  # what the system says of a bad place is clearer than what the formats do
         if path.suffix == ".safetensors":
             contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
             save_file(contiguous, draft, metadata={"format": "pt"})
         else:
             torch.save(state, draft)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """The formats have errors of their own for a full disk."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        raise fail("file", f"{path}: {_first_line(error)}") from None
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -58,7 +70,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name: safetensors, or torch's format without its code."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise fail("file", f"{path}: no such file")
     try:
         if path.suffix == ".safetensors":

@@ -10,6 +10,7 @@ True
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def find(where: str | Path) -> Path:
     if isinstance(where, str) and where in (names := zoo()):
         return zoo_path(where)
     path = Path(where)
-    if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or path.exists():
+    if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or os.path.exists(where):
         return path
     guess = nearest(where, names)
     raise fail(

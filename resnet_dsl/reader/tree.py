@@ -55,8 +55,9 @@ def read_file(path: Path, by: Span | None = None) -> Source:
         if path.is_file() and path.stat().st_size > LARGEST_FILE:
             raise fail("limit", f"{path}: larger than {LARGEST_FILE:,} bytes, no page is", span=by)
         data = path.read_bytes()
-    except OSError as error:
-        raise fail("file", f"{path}: {(error.strerror or 'unreadable').lower()}", span=by) from None
+    except (OSError, ValueError) as error:  # a path with a zero in it is a ValueError
+        reason = getattr(error, "strerror", None) or str(error)
+        raise fail("file", f"{path}: {reason.lower()}", span=by) from None
     try:
         return Source(str(path), data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.files import real
 from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_file
 from resnet_dsl.zoo import zoo, zoo_path
 
@@ -20,9 +21,9 @@ def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> E
     if "extends" not in tree.entries:
         return tree
     node = tree.entries["extends"].node
-    chain = (*chain, path.resolve()) if path else chain
+    chain = (*chain, real(path)) if path else chain
     base_path = _base(node, path.parent if path else None)
-    if base_path.resolve() in chain:
+    if real(base_path) in chain:
         names = " → ".join(link.name for link in (*chain, base_path))
         raise fail("extends", f"pages that extend each other: {names}", span=node.span)
     base = resolve(compose(read_file(base_path, node.span)), base_path, chain)
@@ -41,7 +42,7 @@ def _base(node: Node, folder: Path | None) -> Path:
         raise fail("extends", "extends: takes the name of one spec", span=node.span)
     if reference in (names := zoo()):
         return zoo_path(reference)
-    if not reference.endswith((".yaml", ".yml")):
+    if not reference.endswith((".yaml", ".yml")) or not reference.isprintable():
         guess = nearest(reference, names)
         raise fail(
             "unknown-spec",
@@ -52,7 +53,7 @@ def _base(node: Node, folder: Path | None) -> Path:
     if folder is None:
         raise fail("extends", "a text extends zoo names only, no files", span=node.span)
     path = folder / reference
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not real(path).is_relative_to(real(folder)):
         raise fail(
             "extends",
             f"{reference!r} lies outside the page's folder",
