@@ -26,6 +26,9 @@ from resnet_dsl.spec import Spec
 from resnet_dsl.zoo import zoo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resnet_dsl.folds.naming import Naming
     from resnet_dsl.pytorch.modules import Device, DType, Net
 
 __all__ = [
@@ -53,19 +56,34 @@ def build(
     init: bool = True,
     device: Device | None = None,
     dtype: DType | None = None,
+    naming: Naming = "torchvision",
+    features: Sequence[str] | None = None,
 ) -> Net:
     """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` gives back the page.
 
-    Module tree, weights and outputs are torchvision's. Weights are drawn on the CPU in float32,
-    then cast and moved: `seed` draws them from a generator of their own, None from torch's global
-    one. `init=False` leaves them as memory has them, for a model that is about to load others; on
-    the meta device nothing is drawn. Raises `SpecError` where the source is no network, and
-    ImportError where torch is not installed.
+    Module tree, weights and outputs are torchvision's, or timm's by `naming`. Weights are drawn on
+    the CPU in float32, then cast and moved: `seed` draws them from a generator of their own, None
+    from torch's global one. `init=False` leaves them as memory has them, for a model that is about
+    to load others; on the meta device nothing is drawn. With `features`, names of stages, the model
+    has no head and gives a dict of their maps; nothing is built that they do not need. Raises
+    `SpecError` where the source is no network, and ImportError where torch is not installed.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())
     269722
+    >>> import torch
+    >>> maps = build("resnet18", features=["conv3_x", "conv5_x"])(torch.zeros(1, 3, 64, 64))
+    >>> {name: tuple(found.shape) for name, found in maps.items()}
+    {'conv3_x': (1, 128, 8, 8), 'conv5_x': (1, 512, 2, 2)}
     """
     from resnet_dsl.pytorch.build import build_model
 
-    return build_model(resolve(source), seed=seed, init=init, device=device, dtype=dtype)
+    return build_model(
+        resolve(source),
+        seed=seed,
+        init=init,
+        device=device,
+        dtype=dtype,
+        naming=naming,
+        features=features,
+    )

@@ -5,8 +5,8 @@ A `Network` is an input size and a tuple of layers. Leaves compute, three combin
 data; every question about them is a function in `resnet_dsl.folds`. Names of modules, orders of
 registration and places in a text are not here: each is an answer of a fold, by `Path`.
 
->>> sequence(Conv(in_channels=3, out_channels=8, kernel=3, padding=1), Identity())
-Conv(in_channels=3, out_channels=8, kernel=3, stride=1, padding=1, dilation=1, groups=1, bias=False)
+>>> sequence(Pool(kind="max", kernel=3, stride=2), Identity())
+Pool(kind='max', kernel=3, stride=2, padding=0, ceil=False)
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ Size: TypeAlias = Shape | Vector
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv:
-    """A square 2-D convolution; `groups` is the cardinality of Xie et al. 2017."""
+    """A square 2-D convolution; `groups` is the cardinality of Xie et al. 2017.
+
+    `standardized` weights have mean 0 and variance 1 for each output channel: Qiao et al. 2019.
+    """
 
     in_channels: int
     out_channels: int
@@ -58,6 +61,7 @@ class Conv:
     dilation: int = 1
     groups: int = 1
     bias: bool = False
+    standardized: bool = False
 
     def __post_init__(self) -> None:
         assert self.in_channels % self.groups == 0 == self.out_channels % self.groups, self
@@ -88,6 +92,32 @@ class GroupNorm:
         assert self.channels % self.groups == 0, self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvoNorm:
+    """EvoNorm-S0, `x * sigmoid(v * x) / std(x) * weight + bias`: Liu et al. 2020, table 2.
+
+    The deviation is that of a group of channels. It normalizes and activates.
+    """
+
+    channels: int
+    groups: int
+    eps: float
+
+    def __post_init__(self) -> None:
+        assert self.channels % self.groups == 0, self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterResponseNorm:
+    """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`: Singh and Krishnan 2020, §3.
+
+    The mean is that of a channel's map. It normalizes and activates.
+    """
+
+    channels: int
+    eps: float
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """An elementwise activation without parameters."""
@@ -109,9 +139,22 @@ class Pool:
     ceil: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalPool:
-    """The average of each channel over the whole map: Lin et al. 2013."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptivePool:
+    """The averages of each channel over `side` x `side` even parts of the map.
+
+    One part is the whole map, a global average pool: Lin et al. 2013.
+    """
+
+    side: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroPad:
+    """Zeros around a map: `before` its first row and column, `after` its last."""
+
+    before: int
+    after: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +210,14 @@ class Dropout:
 
 
 @dataclass(frozen=True, slots=True)
+class DropPath:
+    """In training each image's map is zeroed with probability `p`, the others scaled by
+    `1/(1-p)`: the stochastic depth of Huang et al. 2016."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
 class Softmax:
     """`exp(x) / sum(exp(x))` over the features of a vector."""
 
@@ -202,14 +253,20 @@ class Parallel:
     branches: tuple[Layer, ...]
 
 
-Norm: TypeAlias = BatchNorm | GroupNorm
+ActiveNorm: TypeAlias = EvoNorm | FilterResponseNorm
+"""Norms that activate as well."""
+
+Norm: TypeAlias = BatchNorm | GroupNorm | ActiveNorm
 Leaf: TypeAlias = (
     Conv
     | BatchNorm
     | GroupNorm
+    | EvoNorm
+    | FilterResponseNorm
     | Act
     | Pool
-    | GlobalPool
+    | AdaptivePool
+    | ZeroPad
     | BlurPool
     | SqueezeExcite
     | EfficientChannelAttention
@@ -217,10 +274,22 @@ Leaf: TypeAlias = (
     | Flatten
     | Linear
     | Dropout
+    | DropPath
     | Softmax
     | Identity
 )
 Layer: TypeAlias = Leaf | Sequence | Residual | Parallel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auxiliary:
+    """A classifier that reads the map behind the first `behind` layers of a network, in training.
+
+    Szegedy et al. 2015, §5, add its loss to that of the network.
+    """
+
+    behind: int
+    layers: tuple[Layer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +302,7 @@ class Network:
 
     input: Shape
     layers: tuple[Layer, ...]
+    auxiliaries: tuple[Auxiliary, ...] = ()
 
 
 def sequence(*layers: Layer) -> Layer:
@@ -247,9 +317,9 @@ def sequence(*layers: Layer) -> Layer:
             return Sequence(flat)
 
 
-def network(input: Shape, *layers: Layer) -> Network:
+def network(input: Shape, *layers: Layer, auxiliaries: tuple[Auxiliary, ...] = ()) -> Network:
     """The normal form of a network."""
-    return Network(input, tuple(_flat(layers)))
+    return Network(input, tuple(_flat(layers)), auxiliaries)
 
 
 def steps(layer: Layer) -> tuple[Layer, ...]:

@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Any]:
     """The schema that editors and `jsonschema` read.
 
     >>> sorted(json_schema()["properties"])[:4]
-    ['block', 'expect', 'extends', 'head']
+    ['aux', 'block', 'drop_path', 'expect']
     """
     schema = Spec.model_json_schema()
     required = schema.pop("required")

@@ -10,7 +10,7 @@ These pydantic models check one field at a time. What relates fields (widths, st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import (
     BaseModel,
@@ -93,20 +93,41 @@ class GroupNorm(_Kind):
     eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
 
 
+class EvoNorm(_Kind):
+    """EvoNorm-S0, over the deviation of 32 groups unless said; it activates as well."""
+
+    kind: Literal["evonorm"] = "evonorm"
+    groups: Annotated[int, Field(ge=1)] = 32
+    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
+
+
+class FilterResponseNorm(_Kind):
+    """Filter response normalization with a thresholded linear unit; it activates as well."""
+
+    kind: Literal["filter response"] = "filter response"
+    eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
+
+
+ActiveNorm: TypeAlias = EvoNorm | FilterResponseNorm
+
+
 def _norm_kind(data: object) -> object:
-    if isinstance(data, BatchNorm | GroupNorm):
-        return data.kind
+    if isinstance(data, _Kind):
+        return data.model_dump()["kind"]
     return data.get("kind", "batch") if isinstance(data, Mapping) else data
 
 
 Norm = Annotated[
     Annotated[Literal["none"], Tag("none")]
     | Annotated[BatchNorm, Tag("batch")]
-    | Annotated[GroupNorm, Tag("group")],
+    | Annotated[GroupNorm, Tag("group")]
+    | Annotated[EvoNorm, Tag("evonorm")]
+    | Annotated[FilterResponseNorm, Tag("filter response")],
     Discriminator(
         _norm_kind,
         custom_error_type="refused",
-        custom_error_message="a norm is batch, group, none, or a mapping with kind and numbers",
+        custom_error_message="a norm is batch, group, evonorm, filter response, none, "
+        "or a mapping with kind and numbers",
     ),
 ]
 
@@ -115,7 +136,11 @@ Count = Annotated[int, Field(ge=1, le=10**15)]
 StrideOn = Literal["spatial", "first"]
 Shortcut = Literal["projection", "padding", "always", "none"]
 Projection = Literal["1x1", "3x3", "average pool, 1x1"]
+Order = Literal["post", "pre"]
+Weights = Literal["plain", "standardized"]
 Antialias = Literal["none", "blur", "average"]
+FirstDilation = Literal["previous", "new"]
+Scheme = Literal["resnet", "vgg", "googlenet", "pytorch"]
 
 
 class BlockKeys(_Words):
@@ -133,6 +158,19 @@ class BlockKeys(_Words):
     projection: Projection | None = Field(
         None,
         description="what a projecting shortcut is made of; where it does not stride, a 1x1 alone",
+    )
+    order: Order | None = Field(
+        None,
+        description="norm and activation behind each convolution (post), or in front of it (pre: "
+        "ResNet v2)",
+    )
+    weights: Weights | None = Field(
+        None, description="standardized: each filter is used with mean 0 and variance 1"
+    )
+    first_dilation: FirstDilation | None = Field(
+        None,
+        description="where a stage is dilated, the rate of the convolution that would have carried "
+        "its stride: that of the stage before (torchvision, timm), or the new one (detectron2)",
     )
     antialias: Antialias | None = Field(
         None,
@@ -152,6 +190,9 @@ class Settings(_Words):
     stride_on: StrideOn = "spatial"
     shortcut: Shortcut = "projection"
     projection: Projection = "1x1"
+    order: Order = "post"
+    weights: Weights = "plain"
+    first_dilation: FirstDilation = "previous"
     antialias: Antialias = "none"
     norm: Norm = BatchNorm()
     activation: ActKind = "relu"
@@ -168,6 +209,8 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "stride_on": get_args(StrideOn),
     "shortcut": get_args(Shortcut),
     "projection": get_args(Projection),
+    "order": get_args(Order),
+    "first_dilation": get_args(FirstDilation),
     "antialias": get_args(Antialias),
 }
 """The keys with a closed list of values, the default first."""
@@ -179,6 +222,9 @@ class Stage(BlockKeys):
     rows: tuple[RowText, ...] = Field(min_length=1, strict=False)
     stride: int | None = Field(
         None, ge=1, le=64, description="of the first block: 2, but 1 in the first stage"
+    )
+    dilation: int | None = Field(
+        None, ge=1, le=64, description="of its convolutions wider than 1x1; it takes stride: 1"
     )
     output: SidesText | None = Field(None, description="the size that the stage is held to")
 
@@ -206,6 +252,12 @@ class Stage(BlockKeys):
 class Init(_Words):
     """How weights are drawn."""
 
+    scheme: Scheme = Field(
+        "resnet",
+        description="resnet: convolutions from He et al.'s normal distribution; vgg: and a "
+        "classifier of deviation 0.01, biases 0; googlenet: truncated normal, deviation 0.01; "
+        "pytorch: PyTorch's own",
+    )
     zero_init_residual: bool = Field(
         False, description="start the last norm of every residual block at zero"
     )
@@ -223,6 +275,10 @@ StageName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 """Stage names stand in module names, options and tables."""
 
 
+BlockName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}\.[1-9][0-9]{0,5}$")]
+"""Blocks are named as in He et al. 2015: the second of stage conv4_x is conv4_x.2."""
+
+
 class Spec(_Words):
     """A whole network as its author wrote it. Two specs are equal when they say the same words."""
 
@@ -235,6 +291,16 @@ class Spec(_Words):
     )
     stages: dict[StageName, Stage] = Field(min_length=1)
     head: tuple[HeadLayerText, ...] = Field(strict=False, description="pool and classifier")
+    aux: dict[BlockName, Annotated[tuple[HeadLayerText, ...], Field(strict=False)]] = Field(
+        default={}, description="classifiers behind blocks, in training only"
+    )
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="probability to drop the last residual block; 0 for the first, linear between",
+    )
+    output_stride: Literal[8, 16, 32] | None = Field(
+        default=None, description="dilate stages instead of striding further than this"
+    )
     init: Init = Init()
     expect: Expect = Expect()
 
@@ -244,6 +310,7 @@ class Spec(_Words):
             isinstance(other, Spec)
             and super().__eq__(other)
             and list(self.stages) == list(other.stages)
+            and list(self.aux) == list(other.aux)
         )
 
     __hash__ = None  # type: ignore[assignment]  # as for every object with a mapping in it

@@ -13,33 +13,41 @@ from resnet_dsl.elaborate import elaborate
 from resnet_dsl.folds.shape import ShapeError, traced
 from resnet_dsl.ir import ActKind, Layer, Network, Shape
 from resnet_dsl.notation import (
+    AdaptivePool,
     BlurPool,
     Branch,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
     Fc,
     Flatten,
-    GlobalPool,
     HeadLayer,
     Pool,
     Row,
     Softmax,
     SqueezeExcite,
+    ZeroPad,
 )
 from resnet_dsl.spec import (
     Antialias,
     BatchNorm,
     BlockKeys,
+    EvoNorm,
     Expect,
+    FilterResponseNorm,
+    FirstDilation,
     GroupNorm,
     Init,
     Norm,
+    Order,
     Projection,
+    Scheme,
     Shortcut,
     Spec,
     Stage,
     StrideOn,
+    Weights,
 )
 
 WIDTHS = st.sampled_from([4, 8, 12, 16])
@@ -78,7 +86,9 @@ attentions = st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4])) | st.bu
     EfficientChannelAttention, kernel=st.sampled_from([1, 3])
 )
 blurs = st.builds(BlurPool, stride=st.sampled_from([1, 2]))
-others = pools() | blurs | attentions | dropouts
+drop_paths = st.builds(DropPath, p=probabilities)
+zero_pads = st.builds(ZeroPad, before=st.integers(0, 2), after=st.integers(1, 2))
+others = pools() | blurs | attentions | dropouts | drop_paths | zero_pads
 row_layers = convs() | convs() | convs() | others
 branches: st.SearchStrategy[Branch] = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
 rows = st.builds(
@@ -91,7 +101,7 @@ head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
     convs(),
     convs(bare=True),
     others,
-    st.builds(GlobalPool),
+    st.builds(AdaptivePool, side=st.sampled_from([1, 1, 2])),
     st.builds(Fc, features=WIDTHS),
     st.builds(Flatten),
     st.builds(Softmax),
@@ -102,25 +112,31 @@ batch_norms = st.builds(
 )
 no_norm: st.SearchStrategy[Norm] = st.just("none")
 group_norms = st.builds(GroupNorm, groups=st.sampled_from([1, 2, 4]))
-norms = no_norm | batch_norms | group_norms
+active_norms = st.builds(EvoNorm, groups=st.sampled_from([1, 2, 4])) | st.builds(FilterResponseNorm)
+norms = no_norm | batch_norms | group_norms | active_norms
 keys = {
     "stride_on": st.none() | st.sampled_from(get_args(StrideOn)),
     "shortcut": st.none() | st.sampled_from(get_args(Shortcut)),
     "projection": st.none() | st.sampled_from(get_args(Projection)),
+    "order": st.none() | st.sampled_from(get_args(Order)),
+    "weights": st.none() | st.sampled_from(get_args(Weights)),
+    "first_dilation": st.none() | st.sampled_from(get_args(FirstDilation)),
     "antialias": st.none() | st.sampled_from(get_args(Antialias)),
     "norm": st.none() | norms,
     "activation": st.none() | activations,
     "bias": flags,
 }
+dilations = st.sampled_from([None, None, None, 1, 2, 3])
 stages = st.builds(
     Stage,
     rows=st.lists(rows, min_size=1, max_size=3).map(tuple),
     stride=st.sampled_from([None, None, None, 1, 2]),
+    dilation=dilations,
     **keys,
 )
 stage_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,8}", fullmatch=True)
 heads = st.sampled_from(
-    [(), (GlobalPool(), Fc(features=10)), (Fc(features=8), Fc(features=4), Softmax())]
+    [(), (AdaptivePool(), Fc(features=10)), (Fc(features=8), Fc(features=4), Softmax())]
 ) | st.lists(head_layers, max_size=4).map(tuple)
 counts = st.none() | st.integers(1, 10**15)
 written_specs = st.builds(
@@ -132,7 +148,14 @@ written_specs = st.builds(
     block=st.builds(BlockKeys, **keys),
     stages=st.dictionaries(stage_names, stages, min_size=1, max_size=4),
     head=heads,
-    init=st.builds(Init, zero_init_residual=st.booleans()),
+    aux=st.dictionaries(
+        st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,8}\.[1-9][0-9]?", fullmatch=True), heads, max_size=2
+    ),
+    drop_path=st.just(0.0) | probabilities,
+    output_stride=st.sampled_from([None, 8, 16, 32]),
+    init=st.builds(
+        Init, scheme=st.sampled_from(get_args(Scheme)), zero_init_residual=st.booleans()
+    ),
     expect=st.builds(Expect, layers=counts, params=counts, macs=counts),
 )
 """Pages that can be written; few of them make sense."""
@@ -152,7 +175,8 @@ def specs(draw: st.DrawFn) -> Spec:
     stage = st.builds(
         Stage,
         rows=st.lists(rows if odd else simple, min_size=1, max_size=2).map(tuple),
-        stride=st.sampled_from([None, None, 1, 2]),
+        stride=st.sampled_from([None, None, 1, 1, 2]),
+        dilation=dilations,
         **keys,
     )
     spec = Spec(
@@ -161,7 +185,14 @@ def specs(draw: st.DrawFn) -> Spec:
         block=draw(st.builds(BlockKeys, **keys)),
         stages=draw(st.dictionaries(stage_names, stage, min_size=1, max_size=3)),
         head=draw(heads),
+        drop_path=draw(st.sampled_from([0.0, 0.0, 0.1, 0.3])),
+        output_stride=draw(st.sampled_from([None, None, None, 8])),
     )
+    shortcuts = {name: spec.settings(stage).shortcut for name, stage in spec.stages.items()}
+    blocks = [f"{name}.1" for name, shortcut in shortcuts.items() if shortcut != "none"]
+    if blocks and draw(st.integers(0, 3)) == 0:
+        aux = draw(st.dictionaries(st.sampled_from(blocks), heads, max_size=2))
+        spec = spec.model_copy(update={"aux": aux})
     try:
         elaborate(spec)
     except SpecError:
@@ -217,7 +248,7 @@ def networks(draw: st.DrawFn) -> Network:
         layers += block * draw(st.integers(1, 3)) if not changes else block
         channels = out
     if draw(st.booleans()):
-        layers += [ir.GlobalPool(), ir.Flatten(), ir.Linear(in_features=channels, out_features=7)]
+        layers += [ir.AdaptivePool(), ir.Flatten(), ir.Linear(in_features=channels, out_features=7)]
     try:
         traced(ir.Sequence(tuple(layers)), size)
     except ShapeError:

@@ -170,7 +170,7 @@ def test_the_head_flattens_before_an_fc_and_activates_between_two() -> None:
         "head: []", "head: [average pool, 12-d fc, dropout 0.5, 10-d fc, softmax]"
     )
     assert elaborate(loads(page)).layers[-7:] == (
-        ir.GlobalPool(),
+        ir.AdaptivePool(),
         ir.Flatten(),
         ir.Linear(in_features=16, out_features=12),
         ir.Act("relu"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from resnet_dsl import analyze, loads
+from resnet_dsl import analyze, load, loads
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,57 @@ def test_cifar_params_to_the_unit() -> None:
     assert analyze("cifar/resnet1202").params == 19_421_274
 
 
-# He et al. 2015, Table 1: the layers of the names
-@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
-def test_layers_are_counted_by_the_papers_rule(depth: int) -> None:
-    assert analyze(f"resnet{depth}").layers == depth
+# He et al. 2015, Table 1; Simonyan and Zisserman 2015, table 1; Krizhevsky et al. 2012, §3.5;
+# Szegedy et al. 2015, §5, "22 layers deep when counting only layers with parameters"; LeCun et al.
+# 1998, §II.B, without its subsampling: the layers of the names
+LAYERS = {f"resnet{depth}": depth for depth in (18, 34, 50, 101, 152)}
+LAYERS |= {f"vgg{depth}": depth for depth in (11, 13, 16, 19)}
+LAYERS |= {f"vgg{depth}_bn": depth for depth in (11, 13, 16, 19)}
+LAYERS |= {"lenet5": 5, "alexnet": 8, "googlenet": 22}
+LAYERS |= {f"cifar/preact_resnet{depth}": depth for depth in (110, 164, 1001)}
+LAYERS |= {"cifar/resnext29_8x64d": 29, "paper/preact_resnet200": 200}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_counted_by_the_papers_rule(name: str) -> None:
+    assert analyze(name).layers == LAYERS[name]
+
+
+# millions of params. Zagoruyko and Komodakis 2016, table 4; Xie et al. 2017, table 7; He et al.
+# 2016, table 4
+MILLIONS = {
+    "cifar/wrn28_10": 36.5,
+    "cifar/resnext29_8x64d": 34.4,
+    "cifar/preact_resnet110": 1.7,
+    "cifar/preact_resnet164": 1.7,
+}
+
+
+@pytest.mark.parametrize("name", MILLIONS)
+def test_cifar_variants_have_their_papers_params(name: str) -> None:
+    assert round(analyze(name).params / 1e6, 1) == MILLIONS[name]
+
+
+def test_lenet5_is_counted_by_hand() -> None:
+    """Two convolutions of 5x5, then 400 x 120, 120 x 84 and 84 x 10, each with its biases."""
+    by_hand = (25 + 1) * 6 + (25 * 6 + 1) * 16 + 401 * 120 + 121 * 84 + 85 * 10
+    assert analyze("lenet5").params == by_hand == 61_706
+
+
+def test_the_28_layers_of_wrn_count_its_projections() -> None:
+    spec = load("cifar/wrn28_10")
+    blocks = sum(row.repeats for stage in spec.stages.values() for row in stage.rows)
+    projections = len(spec.stages)
+    assert analyze(spec).layers == 1 + 2 * blocks + 1 == 26
+    assert analyze(spec).layers - 1 + projections == 28, "convolutions, as its authors count"
+
+
+def test_auxiliary_classifiers_have_params_alone() -> None:
+    with_aux = analyze("googlenet")
+    without = analyze(loads("extends: googlenet\naux: null"))
+    assert (with_aux.layers, with_aux.macs) == (without.layers, without.macs)
+    # torchvision's documentation of its weights, which have no auxiliary classifiers
+    assert without.params == 6_624_904
 
 
 # He et al. 2015, Table 1, second column

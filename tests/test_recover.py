@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
@@ -125,7 +127,7 @@ BODY = ir.Sequence((CONV, ACT, CONV))
     ("layers", "path", "what"),
     [
         ([CONV, ACT, CONV, ir.Residual(body=CONV, after=ACT)], (2,), "without an activation"),
-        ([ir.Residual(body=BODY)], (0,), "without an activation behind its addition"),
+        ([ir.Residual(body=BODY)], (0,), "without an activation around its addition"),
         ([ir.Residual(body=ACT, after=ACT)], (0, "body", 0), "stands alone"),
         ([ir.Residual(body=ir.Dropout(0.5), after=ACT)], (0,), "without a convolution"),
         (
@@ -138,9 +140,9 @@ BODY = ir.Sequence((CONV, ACT, CONV))
             (0,),
             "two activations",
         ),
-        ([ir.GlobalPool()], (), "without a stage"),
+        ([ir.AdaptivePool()], (), "without a stage"),
         (
-            [ir.Residual(body=BODY, shortcut=ir.sequence(CONV), after=ACT)],
+            [ir.Residual(body=BODY, shortcut=replace(CONV, kernel=5, padding=2), after=ACT)],
             (0,),
             "no page says",
         ),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from resnet_dsl.cli.show import show_json, show_table
+from resnet_dsl.folds.naming import Naming
 
+NAMINGS = get_args(Naming)
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -29,6 +32,13 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     help="Where the model lives: cpu, cuda, cuda:1, mps, …",
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option(
+    "--naming",
+    type=click.Choice(NAMINGS),
+    default=NAMINGS[0],
+    show_default=True,
+    help="Whose names the weights have.",
+)
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts for programs.")
 def build(
@@ -38,6 +48,7 @@ def build(
     seed: int | None,
     device: str,
     dtype: str,
+    naming: Naming,
     meta: bool,
     as_json: bool,
 ) -> None:
@@ -47,6 +58,7 @@ def build(
     Example:
       resnet-dsl build resnet50
       resnet-dsl build my.yaml --seed 0 -o my.safetensors
+      resnet-dsl build timm/resnetv2_50 --naming timm --weights theirs.safetensors
     """
     if meta and (weights or output):
         raise click.UsageError("--meta has no weights to load or to write")
@@ -57,6 +69,7 @@ def build(
         spec,
         device="meta" if meta else device,
         dtype=dtype,
+        naming=naming,
         seed=seed,
         weights=weights,
         output=output,

@@ -6,26 +6,36 @@ the path of the words that they come from; whoever holds the text places them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from resnet_dsl import ir, notation
-from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.elaborate.blocks import blocks, convolves, unit
-from resnet_dsl.elaborate.blocks import with_stride as with_stride
+from resnet_dsl.diagnostics import Diagnostic, SpecError, nearest
+from resnet_dsl.elaborate.blocks import (
+    Pace,
+    blocks,
+    convolves,
+    is_residual,
+    odd_map_help,
+    opening,
+    unit,
+)
+from resnet_dsl.elaborate.check import check_keys
+from resnet_dsl.elaborate.pace import paces
+from resnet_dsl.elaborate.pace import speaks_of_strides as speaks_of_strides
 from resnet_dsl.elaborate.work import Origin, Work, size_fault
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Network
-from resnet_dsl.notation import Row
-from resnet_dsl.spec import LARGEST_REPEATS, Settings, Spec
+from resnet_dsl.ir import Network, Path, Size
+from resnet_dsl.spec import LARGEST_REPEATS, Settings, Spec, Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Elaboration:
     """A network, and for each of its layers the words that it comes from.
 
-    `stem`, `stages` and `head` are ranges over `network.layers`, as the author cut them.
+    `stem`, `stages` and `head` are ranges over `network.layers`, as the author cut them; `blocks`
+    are named as in `aux:`, each with the number of layers behind which it ends.
     """
 
     network: Network
@@ -33,6 +43,8 @@ class Elaboration:
     stem: range
     stages: dict[str, range]
     head: range
+    blocks: dict[str, int]
+    aux_origins: tuple[tuple[Origin, ...], ...]
 
     def fault(self, error: ShapeError) -> Diagnostic:
         """A fold's complaint, at the words that its layer comes from."""
@@ -54,90 +66,147 @@ def elaborate_with_origins(spec: Spec) -> Elaboration:
     if repeats > LARGEST_REPEATS:
         message = f"{repeats:,} blocks, more than {LARGEST_REPEATS:,}"
         raise SpecError([Diagnostic(code="limit", message=message, path=("stages",))])
-    work = Work(spec.input)
-    common = spec.settings()
-    for i, term in enumerate(spec.stem):
-        origin = Origin(("stem", i), term.at)
-        work.add(unit(work, term, common, origin), origin)
+    work = Work(spec.input, _drop_paths(spec))
+    check_keys(work, spec)
+    found = paces(work, spec)
+    _add_stem(work, spec)
     stem = work.range_from(0)
-    stages = {}
-    for name in spec.stages:
+    stages: dict[str, range] = {}
+    ends: dict[str, tuple[int, Size]] = {}
+    pre: Settings | None = None
+    for name, stage in spec.stages.items():
+        settings = spec.settings(stage)
         start = len(work.layers)
-        _add_stage(work, spec, name)
+        if pre and settings.order == "post":
+            _close(work, pre, Origin(("stages", name, "rows", 0)))
+            pre = None
+        for number, end in enumerate(add_stage(work, name, stage, settings, found[name]), 1):
+            ends[f"{name}.{number}"] = end
+            pre = settings if settings.order == "pre" else None
         stages[name] = work.range_from(start)
     start = len(work.layers)
-    _add_head(work, spec.head, common)
+    if pre:
+        _close(work, pre, Origin(("head",)))
+    common = spec.settings()
+    _add_head(work, spec.head, common, ("head",))
+    asides = _auxiliaries(work, spec, ends)
     if work.faults:
         raise SpecError(work.faults)
-    network = Network(spec.input, tuple(work.layers))
-    return Elaboration(network, tuple(work.origins), stem, stages, work.range_from(start))
+    network = Network(spec.input, tuple(work.layers), tuple(aux for aux, _ in asides))
+    return Elaboration(
+        network=network,
+        origins=tuple(work.origins),
+        stem=stem,
+        stages=stages,
+        head=work.range_from(start),
+        blocks={block: end for block, (end, _) in ends.items()},
+        aux_origins=tuple(origins for _, origins in asides),
+    )
 
 
-def _add_stage(work: Work, spec: Spec, name: str) -> None:
-    stage = spec.stages[name]
-    settings = spec.settings(stage)
-    stride = _inserted_stride(work, spec, name)
+def _drop_paths(spec: Spec) -> Iterator[float]:
+    """The probability of each residual block: Huang et al. 2016, §3, from 0 on."""
+    count = sum(
+        row.repeats
+        for stage in spec.stages.values()
+        for row in stage.rows
+        if is_residual(row, spec.settings(stage))
+    )
+    return drop_path_schedule(spec.drop_path, count)
+
+
+def drop_path_schedule(rate: float, count: int) -> Iterator[float]:
+    """Probabilities from 0 to the rate, linear over so many blocks.
+
+    >>> list(drop_path_schedule(0.2, 3))
+    [0.0, 0.1, 0.2]
+    """
+    return (rate * (i / max(1, count - 1)) for i in range(count))
+
+
+def _add_stem(work: Work, spec: Spec) -> None:
+    """The last convolution of a pre-activated network is bare: its first block brings the norm."""
+    common = spec.settings()
+    with_blocks = (s for s in spec.stages.values() if any(map(convolves, s.rows)))
+    pre = spec.settings(next(with_blocks, None)).order == "pre"
+    convs = [i for i, term in enumerate(spec.stem) if isinstance(term, notation.Conv)]
+    for i, term in enumerate(spec.stem):
+        origin = Origin(("stem", i), term.at)
+        normed = not (pre and [i] == convs[-1:])
+        work.add(unit(work, term, common, origin, normed=normed), origin)
+
+
+def add_stage(
+    work: Work, name: str, stage: Stage, settings: Settings, pace: Pace
+) -> list[tuple[int, Size]]:
+    """A stage; for each of its blocks how many layers there are behind it, and their size."""
+    ends: list[tuple[int, Size]] = []
     for i, row in enumerate(stage.rows):
         origin = Origin(("stages", name, "rows", i))
-        for layer in blocks(work, row, settings, stride, origin):
-            work.add(layer, origin)
-        if convolves(row):
-            stride = 1
+        for layer in blocks(work, row, settings, pace, origin):
+            work.add(layer, origin, odd_map_help(work, settings))
+            if convolves(row):
+                ends.append((len(work.layers), work.size))
+                pace = pace.following
     if stage.output and work.size[1:] != stage.output:
         found = "x".join(map(str, work.size[1:]))
         said = "x".join(map(str, stage.output))
         work.fault(
             "output", f"{name} gives {found}, not {said}", Origin(("stages", name, "output"))
         )
+    return ends
 
 
-def _inserted_stride(work: Work, spec: Spec, name: str) -> int:
-    """The stride that the first block gets: none where the stage speaks of strides itself."""
-    stage = spec.stages[name]
-    layers = [layer for row in stage.rows for layer in row.layers]
-    if speaks_of_strides(stage.rows):
-        if stage.stride is not None:
+def _close(work: Work, settings: Settings, origin: Origin) -> None:
+    """What a run of pre-activated blocks leaves to the layer behind it."""
+    work.add(opening(work, settings, origin), origin)
+
+
+def _auxiliaries(
+    work: Work, spec: Spec, ends: Mapping[str, tuple[int, Size]]
+) -> list[tuple[ir.Auxiliary, tuple[Origin, ...]]]:
+    """The auxiliary classifiers, and the words that their layers come from."""
+    found = []
+    for block, head in spec.aux.items():
+        path = ("aux", block)
+        if block not in ends:
+            guess = nearest(block, ends)
             work.fault(
-                "stride",
-                f"{name} has a stride, and its rows stride themselves",
-                Origin(("stages", name, "stride")),
-                help="say it once: as the stage's stride, or in the rows",
+                "aux",
+                f"{block} is no block of this network",
+                Origin(path, on_key=True),
+                help=f"did you mean {guess}?" if guess else "blocks count from 1: conv4_x.1",
             )
-        return 1
-    stride = spec.stride(name)
-    if stride > 1 and not any(isinstance(layer, notation.Conv) for layer in layers):
-        message = f"{name} has no convolution to carry its stride of {stride}"
-        work.fault("stride", message, Origin(("stages", name)), help="write stride: 1")
-        return 1
-    return stride
+            continue
+        behind, size = ends[block]
+        aside = Work(size)
+        _add_head(aside, head, spec.settings(), path)
+        work.faults += aside.faults
+        made = ir.Auxiliary(behind=behind, layers=tuple(aside.layers))
+        found.append((made, tuple(aside.origins)))
+    return found
 
 
-def speaks_of_strides(rows: Sequence[Row]) -> bool:
-    """Rows with a written stride, a pool or branches: nothing is inserted in such a stage."""
-    return any(len(row.branches) > 1 or any(map(_strides_itself, row.layers)) for row in rows)
-
-
-def _strides_itself(layer: notation.RowLayer) -> bool:
-    written = isinstance(layer, notation.Conv) and layer.stride is not None
-    return written or isinstance(layer, notation.Pool | notation.BlurPool)
-
-
-def _add_head(work: Work, head: Sequence[notation.HeadLayer], settings: Settings) -> None:
+def _add_head(
+    work: Work, head: Sequence[notation.HeadLayer], settings: Settings, path: Path
+) -> None:
     last_fc = max((i for i, term in enumerate(head) if isinstance(term, notation.Fc)), default=-1)
     for i, term in enumerate(head):
-        origin = Origin(("head", i), term.at)
+        origin = Origin((*path, i), term.at)
         match term:
             case (
                 notation.Conv()
                 | notation.Pool()
                 | notation.BlurPool()
+                | notation.ZeroPad()
                 | notation.SqueezeExcite()
                 | notation.EfficientChannelAttention()
                 | notation.Dropout()
+                | notation.DropPath()
             ):
                 work.add(unit(work, term, settings, origin), origin)
-            case notation.GlobalPool():
-                work.add(ir.GlobalPool(), origin)
+            case notation.AdaptivePool(side=side):
+                work.add(ir.AdaptivePool(side=side), origin)
             case notation.Flatten():
                 work.add(ir.Flatten(), origin)
             case notation.Softmax():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
@@ -12,72 +12,167 @@ from resnet_dsl.elaborate.work import Origin, Work
 from resnet_dsl.ir import Layer
 from resnet_dsl.notation import Branch, Row
 from resnet_dsl.spec import (
+    ActiveNorm,
     BatchNorm,
+    EvoNorm,
+    FilterResponseNorm,
     GroupNorm,
     Settings,
+    StrideOn,
     default_bias,
     default_padding,
     default_pool_stride,
 )
 
 
-def blocks(
-    work: Work, row: Row, settings: Settings, stride: int, origin: Origin
-) -> Iterator[Layer]:
-    """The blocks of a row; the stride is the first one's. Equal blocks are one object."""
-    known: dict[tuple[int, int], Layer] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a block moves over the map: what the stage says, not its rows.
+
+    `stride` and `first` are the stride and dilation of the convolution that carries the stage's
+    stride, `dilation` is that of all others wider than 1x1. Only one block `enters` a stage.
+    """
+
+    stride: int = 1
+    dilation: int = 1
+    first: int = 1
+    enters: bool = False
+
+    @property
+    def following(self) -> Pace:
+        """The pace of the blocks behind the first."""
+        return Pace(dilation=self.dilation, first=self.dilation)
+
+
+def blocks(work: Work, row: Row, settings: Settings, pace: Pace, origin: Origin) -> Iterator[Layer]:
+    """The blocks of a row; only the first one may stride. Equal blocks are one object."""
+    known: dict[tuple[int, Pace, float], Layer] = {}
     for _ in range(row.repeats):
-        key = work.channels, stride
+        drop = next(work.drop_paths, 0.0) if is_residual(row, settings) else 0.0
+        key = work.channels, pace, drop
         if key not in known:
-            known[key] = _block(work, row, settings, stride, origin)
+            known[key] = _block(work, row, settings, pace, drop, origin)
         yield known[key]
-        stride = 1
+        pace = pace.following
 
 
-def _block(work: Work, row: Row, settings: Settings, stride: int, origin: Origin) -> Layer:
+def odd_map_help(work: Work, settings: Settings) -> str | None:
+    """An average pool drops the last pixel of an odd map, and the shortcut keeps it."""
+    if settings.antialias == "average" and any(side % 2 for side in work.size[1:]):
+        return "an average pool behind a stride takes even maps: another input, or antialias: blur"
+    return None
+
+
+def is_residual(row: Row, settings: Settings) -> bool:
+    """Whether the blocks of a row have shortcuts."""
+    return settings.shortcut != "none" and convolves(row)
+
+
+def _block(
+    work: Work, row: Row, settings: Settings, pace: Pace, drop: float, origin: Origin
+) -> Layer:
     """One block on the map so far."""
-    residual = settings.shortcut != "none" and convolves(row)
-    row = _strided(row, settings, stride)
+    residual = is_residual(row, settings)
+    row = paced(row, settings, pace)
     bodies = [_path(work, branch, settings, residual, origin) for branch in row.branches]
     body = bodies[0] if len(bodies) == 1 else ir.Parallel(tuple(bodies))
     if not residual:
         return body
+    body = ir.sequence(body, ir.DropPath(drop) if drop else ir.Identity())
     channels = sum(_width(branch, work.channels) for branch in row.branches)
-    total = prod(_stride(layer) for layer in row.branches[0])  # or the branches do not meet
-    shortcut = _shortcut(work, settings, channels, total, origin)
-    return ir.Residual(body=body, shortcut=shortcut, after=ir.Act(settings.activation))
+    total = total_stride(row.branches[0])  # or the branches do not meet
+    changes = total != 1 or channels != work.channels
+    needed = changes or (pace.enters and _is_pre_activated_bottleneck(row, settings))
+    pace = replace(pace, stride=total)
+    shortcut = _shortcut(work, settings, channels, pace, needed, origin)
+    match settings.order:
+        case "post":
+            return ir.Residual(body=body, shortcut=shortcut, after=ir.Act(settings.activation))
+        case "pre":
+            before = opening(work, settings, origin)
+            if settings.shortcut == "padding" or shortcut == ir.Identity():
+                return ir.Residual(body=ir.sequence(before, body), shortcut=shortcut)
+            return ir.sequence(before, ir.Residual(body=body, shortcut=shortcut))
+        case _:
+            assert_never(settings.order)
 
 
-def _strided(row: Row, settings: Settings, stride: int) -> Row:
-    """The row with the stage's stride at the convolution that carries it."""
-    if stride == 1 or not convolves(row):
+def opening(work: Work, settings: Settings, origin: Origin) -> Layer:
+    """The norm and activation in front of a pre-activated block, and behind the last of them:
+    He et al. 2016, figure 4e."""
+    norm = _norm(work, settings, work.channels, origin)
+    return ir.sequence(norm, _activation(settings))
+
+
+def _activation(settings: Settings) -> Layer:
+    """What follows a norm: nothing where the norm activates itself."""
+    if isinstance(settings.norm, ActiveNorm):
+        return ir.Identity()
+    return ir.Act(settings.activation)
+
+
+def _is_pre_activated_bottleneck(row: Row, settings: Settings) -> bool:
+    """Those always project where they enter a stage, as in Google's BiT and in timm."""
+    kernels = [layer.kernel for layer in row.layers if isinstance(layer, notation.Conv)]
+    return settings.order == "pre" and len(kernels) == 3 and kernels[0] == kernels[2] == 1
+
+
+def paced(row: Row, settings: Settings, pace: Pace) -> Row:
+    """The row with its stage's stride and dilation at the convolutions that take them."""
+    if not convolves(row):
         return row
-    (path,) = row.branches
-    return replace(row, branches=(with_stride(path, stride, settings.stride_on),))
+    branches = [_dilated(branch, pace.dilation) for branch in row.branches]
+    if len(branches) == 1:
+        i = carrier(row.branches[0], settings.stride_on)
+        (found,) = _dilated((row.branches[0][i],), pace.first)
+        assert isinstance(found, notation.Conv)
+        entered: list[notation.RowLayer] = [
+            found if pace.stride == 1 else replace(found, stride=pace.stride)
+        ]
+        if settings.antialias == "blur" and pace.first != pace.dilation:
+            entered.append(notation.BlurPool(stride=1, at=found.at))  # as timm: it stays a filter
+        branches = [(*branches[0][:i], *entered, *branches[0][i + 1 :])]
+    return replace(row, branches=tuple(branches))
 
 
-def with_stride(path: Branch, stride: int, stride_on: str) -> Branch:
-    """A stage's stride at its place: the first convolution wider than 1x1 (v1.5), or the first of
-    all (v1, and where all are 1x1)."""
+def _dilated(path: Branch, dilation: int) -> Branch:
+    """A dilation at every convolution that is wider than 1x1 and says none itself."""
+    if dilation == 1:
+        return path
+    return tuple(
+        replace(layer, dilation=dilation)
+        if isinstance(layer, notation.Conv) and layer.kernel > 1 and layer.dilation is None
+        else layer
+        for layer in path
+    )
+
+
+def carrier(path: Branch, stride_on: StrideOn) -> int:
+    """Where a stage's stride stands: at the first convolution wider than 1x1 (v1.5), or at the
+    first of all (v1, and where all are 1x1)."""
     convs = [(i, layer) for i, layer in enumerate(path) if isinstance(layer, notation.Conv)]
-    wide = [(i, conv) for i, conv in convs if conv.kernel > 1]
-    i, carrier = (wide if wide and stride_on == "spatial" else convs)[0]
-    return (*path[:i], replace(carrier, stride=stride), *path[i + 1 :])
+    wide = [i for i, conv in convs if conv.kernel > 1]
+    return wide[0] if wide and stride_on == "spatial" else convs[0][0]
 
 
 def _path(
     work: Work, layers: Sequence[notation.RowLayer], settings: Settings, open: bool, origin: Origin
 ) -> Layer:
-    """Layers one after the other; an `open` end leaves its activation to the addition."""
+    """Layers one after the other; an `open` end is that of a residual body: its last convolution
+    leaves the activation to the addition or, pre-activated, norm and activation to what follows."""
     found: list[Layer] = []
     channels = work.channels
     convs = [i for i, layer in enumerate(layers) if isinstance(layer, notation.Conv)]
     last = convs[-1] if open and convs else None
     for i, term in enumerate(layers):
         origin = replace(origin, at=term.at)
-        act = i != last
+        ends = i == last
+        normed = not ends or settings.order == "post"
         for part in _split(term, settings):
-            found.append(unit(work, part, settings, origin, channels=channels, act=act))
+            made = unit(
+                work, part, settings, origin, channels=channels, act=not ends, normed=normed
+            )
+            found.append(made)
         channels = _width((term,), channels)
     return ir.sequence(*found)
 
@@ -107,6 +202,11 @@ def _width(layers: Iterable[notation.RowLayer], channels: int) -> int:
     return channels
 
 
+def total_stride(layers: Iterable[notation.RowLayer]) -> int:
+    """How far layers stride together."""
+    return prod(map(_stride, layers))
+
+
 def _stride(layer: notation.RowLayer) -> int:
     match layer:
         case notation.Conv(stride=stride):
@@ -115,7 +215,13 @@ def _stride(layer: notation.RowLayer) -> int:
             return pool.stride or default_pool_stride(pool)
         case notation.BlurPool(stride=blurred):
             return blurred
-        case notation.Dropout() | notation.SqueezeExcite() | notation.EfficientChannelAttention():
+        case (
+            notation.Dropout()
+            | notation.DropPath()
+            | notation.ZeroPad()
+            | notation.SqueezeExcite()
+            | notation.EfficientChannelAttention()
+        ):
             return 1
         case _:
             assert_never(layer)
@@ -129,14 +235,15 @@ def unit(
     *,
     channels: int | None = None,
     act: bool = True,
+    normed: bool = True,
 ) -> Layer:
     """One written layer, with the norm and the activation that it brings."""
     match term:
         case notation.Conv():
             conv = _conv(work, term, settings, origin, channels or work.channels)
-            if term.bare:
+            if term.bare or not normed:
                 return conv
-            activation = ir.Act(settings.activation) if act else ir.Identity()
+            activation = _activation(settings) if act else ir.Identity()
             norm = _norm(work, settings, term.channels, replace(origin, at=term.at))
             return ir.sequence(conv, norm, activation)
         case notation.Pool():
@@ -154,8 +261,12 @@ def unit(
             return _squeeze_excite(work, term, hidden, channels or work.channels, origin)
         case notation.EfficientChannelAttention(kernel=kernel):
             return ir.EfficientChannelAttention(kernel=kernel)
+        case notation.ZeroPad(before=before, after=after):
+            return ir.ZeroPad(before=before, after=after)
         case notation.Dropout(p=p):
             return ir.Dropout(p)
+        case notation.DropPath(p=p):
+            return ir.DropPath(p)
         case _:
             assert_never(term)
 
@@ -173,6 +284,14 @@ def _conv(
                 help=f"C must divide {number}: {_near_divisors(number, groups)}",
             )
             groups = 1
+    standardized = settings.weights == "standardized" and not term.bare
+    if standardized and term.kernel == 1 and channels == groups:
+        work.fault(
+            "cardinality",
+            "filters of one value each cannot be standardized",
+            replace(origin, at=term.at),
+            help="a wider kernel, a smaller cardinality, or weights: plain",
+        )
     normed = settings.norm != "none" and not term.bare
     biases = (term.bias, None if term.bare else settings.bias, default_bias(normed=normed))
     return ir.Conv(
@@ -184,6 +303,7 @@ def _conv(
         dilation=term.dilation or 1,
         groups=groups,
         bias=next(bias for bias in biases if bias is not None),
+        standardized=standardized,
     )
 
 
@@ -213,55 +333,78 @@ def _norm(work: Work, settings: Settings, channels: int, origin: Origin) -> Laye
         case BatchNorm(eps=eps, momentum=momentum):
             return ir.BatchNorm(channels=channels, eps=eps, momentum=momentum)
         case GroupNorm(groups=groups, eps=eps):
-            if channels % groups:
-                work.fault(
-                    "cardinality",
-                    f"{channels} channels do not divide into the norm's {groups} groups",
-                    origin,
-                    help=f"groups must divide {channels}: {_near_divisors(channels, groups)}",
-                )
-                groups = 1
+            groups = _norm_groups(work, channels, groups, origin)
             return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
+        case EvoNorm(groups=groups, eps=eps):
+            groups = _norm_groups(work, channels, groups, origin)
+            return ir.EvoNorm(channels=channels, groups=groups, eps=eps)
+        case FilterResponseNorm(eps=eps):
+            return ir.FilterResponseNorm(channels=channels, eps=eps)
         case _:
             assert_never(settings.norm)
 
 
-def _shortcut(work: Work, settings: Settings, channels: int, stride: int, origin: Origin) -> Layer:
+def _norm_groups(work: Work, channels: int, groups: int, origin: Origin) -> int:
+    """A norm's groups, where they divide the channels."""
+    if channels % groups == 0:
+        return groups
+    work.fault(
+        "cardinality",
+        f"{channels} channels do not divide into the norm's {groups} groups",
+        origin,
+        help=f"groups must divide {channels}: {_near_divisors(channels, groups)}",
+    )
+    return 1
+
+
+def _shortcut(
+    work: Work, settings: Settings, channels: int, pace: Pace, needed: bool, origin: Origin
+) -> Layer:
     """Options A, B and C of He et al. 2015, §3.3 and §4.1."""
-    changes = stride != 1 or channels != work.channels
     match settings.shortcut:
         case "padding":
-            return _padding_shortcut(work, channels, stride, origin)
+            return _padding_shortcut(work, channels, pace.stride, origin)
         case "projection" | "always":
-            if not changes and settings.shortcut == "projection":
+            if not needed and settings.shortcut == "projection":
                 return ir.Identity()
-            return _projection(work, settings, channels, stride, origin)
+            return _projection(work, settings, channels, pace, origin)
         case "none":
             raise AssertionError("a plain block has no shortcut")
         case _:
             assert_never(settings.shortcut)
 
 
-def _projection(
-    work: Work, settings: Settings, channels: int, stride: int, origin: Origin
-) -> Layer:
-    """A strided projection is what the settings say; one that does not stride is a 1x1 alone."""
-    kernel, pool = 1, None
+def _projection(work: Work, settings: Settings, channels: int, pace: Pace, origin: Origin) -> Layer:
+    """A projection that strides or is dilated is what the settings say; any other is a 1x1 alone.
+
+    A pre-activated one has no norm: what it adds to is not normalized.
+    """
+    stride, moves = pace.stride, pace.stride > 1 or pace.dilation > 1
+    term = notation.Conv(kernel=1, channels=channels, stride=stride)
+    pool: Layer = ir.Identity()
     match settings.projection:
-        case "1x1":
+        case "3x3" if moves:
+            term = replace(term, kernel=3, dilation=pace.first)
+        case "average pool, 1x1" if moves:  # ResNet-D: He et al. 2019, figure 2c
+            pool = _projection_pool(stride)
+            term = replace(term, stride=1)
+        case "1x1" | "3x3" | "average pool, 1x1":
             pass
-        case "3x3":
-            kernel = 3 if stride > 1 else 1
-        case "average pool, 1x1":  # ResNet-D: He et al. 2019, figure 2c
-            if stride > 1:
-                pool = ir.Pool(kind="average", kernel=stride, stride=stride, ceil=True)
-                stride = 1
         case _:
             assert_never(settings.projection)
-    term = notation.Conv(kernel=kernel, channels=channels, stride=stride)
     conv = _conv(work, term, settings, origin, work.channels)
-    norm = _norm(work, settings, channels, origin)
-    return ir.sequence(pool or ir.Identity(), conv, norm)
+    if settings.order == "pre":
+        return ir.sequence(pool, conv)
+    return ir.sequence(pool, conv, _norm(work, settings, channels, origin))
+
+
+def _projection_pool(stride: int) -> Layer:
+    """Windows side by side; where dilation stands for the stride, 2x2 windows that overlap, with
+    zeros behind the map to keep its size."""
+    if stride > 1:
+        return ir.Pool(kind="average", kernel=stride, stride=stride, ceil=True)
+    pool = ir.Pool(kind="average", kernel=2, stride=1, ceil=True)
+    return ir.sequence(ir.ZeroPad(before=0, after=1), pool)
 
 
 def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) -> Layer:

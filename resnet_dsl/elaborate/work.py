@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from resnet_dsl import ir
@@ -17,13 +18,18 @@ class Origin:
 
     path: Path
     at: At | None = None
+    on_key: bool = False
 
 
 class Work:
-    """The layers so far, the size that they give, and the faults found on the way."""
+    """The layers so far, the size that they give, and the faults found on the way.
 
-    def __init__(self, size: Size) -> None:
+    `drop_paths` are the probabilities of the residual blocks to come.
+    """
+
+    def __init__(self, size: Size, drop_paths: Iterator[float] | None = None) -> None:
         self.size = size
+        self.drop_paths = iter(()) if drop_paths is None else drop_paths
         self.layers: list[Layer] = []
         self.origins: list[Origin] = []
         self.faults: list[Diagnostic] = []
@@ -37,24 +43,31 @@ class Work:
     def range_from(self, start: int) -> range:
         return range(start, len(self.layers))
 
-    def add(self, layer: Layer, origin: Origin) -> None:
+    def add(self, layer: Layer, origin: Origin, help: str | None = None) -> None:
         for inner in ir.steps(layer):
             try:
                 self.size = self._sizes.after(inner, self.size)
             except ShapeError as error:
                 if not self.faults:  # sizes behind another fault mean nothing
-                    self.faults.append(size_fault(error, origin))
+                    self.faults.append(size_fault(error, origin, help))
                 raise SpecError(self.faults) from None
             self.layers.append(inner)
             self.origins.append(origin)
 
     def fault(self, code: Code, message: str, origin: Origin, help: str | None = None) -> None:
         found = Diagnostic(
-            code=code, message=message, path=origin.path, within=origin.at, help=help
+            code=code,
+            message=message,
+            path=origin.path,
+            within=origin.at,
+            on_key=origin.on_key,
+            help=help,
         )
         if found not in self.faults:  # a row that repeats is elaborated more than once
             self.faults.append(found)
 
 
-def size_fault(error: ShapeError, origin: Origin) -> Diagnostic:
-    return Diagnostic(code="size", message=error.message, path=origin.path, within=origin.at)
+def size_fault(error: ShapeError, origin: Origin, help: str | None = None) -> Diagnostic:
+    return Diagnostic(
+        code="size", message=error.message, path=origin.path, within=origin.at, help=help
+    )

@@ -14,21 +14,27 @@ from typing import Literal, TypeAlias
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import (
     Act,
+    AdaptivePool,
     BatchNorm,
     BlurPool,
     Conv,
     Dropout,
+    EvoNorm,
+    FilterResponseNorm,
     Flatten,
-    GlobalPool,
     GroupNorm,
+    Identity,
     Layer,
     Linear,
     Network,
+    Norm,
     Parallel,
     Pool,
     Residual,
     Size,
     Softmax,
+    ZeroPad,
+    steps,
 )
 
 
@@ -36,12 +42,13 @@ from resnet_dsl.ir import (
 class Unit:
     """Layers that belong together: a block, or one plain layer with its norm and activation.
 
-    `start` and `stop` are indices into `network.layers`.
+    `start` and `stop` are indices into `network.layers`; `main` is the layer that the others
+    belong to.
     """
 
     start: int
     stop: int
-    first: Layer
+    main: Layer
     before: Size
     after: Size
 
@@ -74,53 +81,76 @@ def _units(network: Network) -> list[Unit]:
     size: Size = network.input
     start = 0
     while start < len(layers):
-        stop = start + _unit_length(layers[start : start + 3])
+        stop = start + unit_length(layers[start : start + 4])
         before = size
         for i in range(start, stop):
             size = sizes.after(layers[i], size, (i,))
-        units.append(Unit(start, stop, layers[start], before, size))
+        main = layers[stop - 1] if isinstance(layers[stop - 1], Residual) else layers[start]
+        units.append(Unit(start, stop, main, before, size))
         start = stop
     return units
 
 
-def _unit_length(ahead: Sequence[Layer]) -> int:
-    """A convolution takes the norm and the activation behind it along."""
+def unit_length(ahead: Sequence[Layer]) -> int:
+    """A convolution takes the norm and the activation behind it along, a pre-activated block
+    those in front of it that its body and its projection share."""
+    if opened := opening_length(ahead):
+        return opened + _shares(ahead[opened:])
+    behind = ahead[1:]
+    if not isinstance(ahead[0], Conv) or _shares(behind[opening_length(behind) :]):
+        return 1
+    return 1 + (opening_length(behind) or isinstance(behind[0] if behind else None, Norm))
+
+
+def opening_length(ahead: Sequence[Layer]) -> int:
+    """How many layers a norm and its activation are, or an activation alone."""
     match ahead:
-        case [Conv(), BatchNorm() | GroupNorm(), Act()]:
-            return 3
-        case [Conv(), BatchNorm() | GroupNorm() | Act(), *_]:
+        case [EvoNorm() | FilterResponseNorm() | Act(), *_]:
+            return 1
+        case [BatchNorm() | GroupNorm(), Act(), *_]:
             return 2
         case _:
-            return 1
+            return 0
+
+
+def _shares(ahead: Sequence[Layer]) -> bool:
+    """A pre-activated block that projects what is normalized and activated in front of it."""
+    match ahead:
+        case [Residual(body=body, shortcut=shortcut, after=Identity()), *_]:
+            return shortcut != Identity() and not opening_length(steps(body))
+        case _:
+            return False
 
 
 def _head_start(units: list[Unit]) -> int:
     """Behind all blocks, the first layer that ends the maps or classifies them, and the pools and
-    dropouts right before it."""
-    blocks = [i for i, unit in enumerate(units) if isinstance(unit.first, Residual | Parallel)]
+    dropouts right before it; in any case what a last pre-activated block leaves to it."""
+    blocks = [i for i, unit in enumerate(units) if isinstance(unit.main, Residual | Parallel)]
     behind = blocks[-1] + 1 if blocks else 0
     start = next((i for i in range(behind, len(units)) if _ends(units[i])), len(units))
     if start < len(units):
-        while start > 1 and isinstance(units[start - 1].first, Pool | BlurPool | Dropout):
+        while start > 1 and isinstance(units[start - 1].main, Pool | BlurPool | Dropout):
             start -= 1
-    return start
+    if not blocks or any(isinstance(unit.main, Conv) for unit in units[behind:start]):
+        return start
+    return next((i for i in range(behind, start) if closes(units[i])), start)
 
 
 def _ends(unit: Unit) -> bool:
-    bare = isinstance(unit.first, Conv) and unit.stop - unit.start == 1
-    return bare or isinstance(unit.first, GlobalPool | Flatten | Linear | Softmax)
+    bare = isinstance(unit.main, Conv) and unit.stop - unit.start == 1
+    return bare or isinstance(unit.main, AdaptivePool | Flatten | Linear | Softmax)
 
 
 def _stem_end(units: list[Unit]) -> int:
     """All before the first block; in a plain network a first convolution that shrinks the map,
     with the pools behind it, as long as a stage is left."""
     for i, unit in enumerate(units):
-        if isinstance(unit.first, Residual | Parallel):
+        if isinstance(unit.main, Residual | Parallel):
             return i
-    if not units or not isinstance(units[0].first, Conv) or not _resizes(units[0]):
+    if not units or not isinstance(units[0].main, Conv) or not _resizes(units[0]):
         return 0
     end = 1
-    while end < len(units) and isinstance(units[end].first, Pool | BlurPool):
+    while end < len(units) and isinstance(units[end].main, Pool | BlurPool | ZeroPad):
         end += 1
     return end if end < len(units) else 0
 
@@ -129,7 +159,7 @@ Manner: TypeAlias = Literal["residual", "plain", "bare"]
 
 
 def _manner(unit: Unit) -> Manner:
-    match unit.first:
+    match unit.main:
         case Residual():
             return "residual"
         case Conv() | Parallel():
@@ -138,8 +168,15 @@ def _manner(unit: Unit) -> Manner:
             return "bare"
 
 
+def closes(unit: Unit) -> bool:
+    """What a run of pre-activated blocks leaves to the layer behind it: its norm, activation."""
+    return isinstance(unit.main, Norm | Act)
+
+
 def _starts_stage(stage: list[Unit], unit: Unit) -> bool:
-    if _resizes(unit):
+    if all(map(closes, stage)):
+        return False
+    if _resizes(unit) or closes(unit):
         return True
     manners = {_manner(earlier) for earlier in stage} - {"bare"}
     manner = _manner(unit)

@@ -13,13 +13,16 @@ from typing import assert_never
 from resnet_dsl.folds.shape import Step
 from resnet_dsl.ir import (
     Act,
+    AdaptivePool,
     BatchNorm,
     BlurPool,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
+    EvoNorm,
+    FilterResponseNorm,
     Flatten,
-    GlobalPool,
     GroupNorm,
     Identity,
     Layer,
@@ -33,6 +36,7 @@ from resnet_dsl.ir import (
     Sequence,
     Softmax,
     SqueezeExcite,
+    ZeroPad,
 )
 
 
@@ -87,6 +91,8 @@ def leaf_params(leaf: Leaf) -> int:
             return i * o + o
         case BatchNorm(channels=c) | GroupNorm(channels=c):
             return 2 * c
+        case EvoNorm(channels=c) | FilterResponseNorm(channels=c):
+            return 3 * c
         case SqueezeExcite(channels=c, hidden=hidden):
             return 2 * c * hidden + hidden + c
         case EfficientChannelAttention(kernel=k):
@@ -94,11 +100,13 @@ def leaf_params(leaf: Leaf) -> int:
         case (
             Act()
             | Pool()
-            | GlobalPool()
+            | AdaptivePool()
+            | ZeroPad()
             | BlurPool()
             | PadChannels()
             | Flatten()
             | Dropout()
+            | DropPath()
             | Softmax()
             | Identity()
         ):
@@ -126,13 +134,17 @@ def step_macs(step: Step) -> int:
         case (
             BatchNorm()
             | GroupNorm()
+            | EvoNorm()
+            | FilterResponseNorm()
             | Act()
             | Pool()
-            | GlobalPool()
+            | AdaptivePool()
+            | ZeroPad()
             | BlurPool()
             | PadChannels()
             | Flatten()
             | Dropout()
+            | DropPath()
             | Softmax()
             | Identity()
         ):

@@ -12,13 +12,16 @@ from typing import assert_never
 
 from resnet_dsl.ir import (
     Act,
+    AdaptivePool,
     BatchNorm,
     BlurPool,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
+    EvoNorm,
+    FilterResponseNorm,
     Flatten,
-    GlobalPool,
     GroupNorm,
     Identity,
     Layer,
@@ -35,6 +38,7 @@ from resnet_dsl.ir import (
     Softmax,
     SqueezeExcite,
     Vector,
+    ZeroPad,
 )
 
 
@@ -128,7 +132,7 @@ def concatenated(sizes: list[Size], path: Path) -> Size:
 def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
     """The size after one leaf; `ShapeError` where it cannot take what it gets."""
     match leaf, size:
-        case (Act() | Dropout() | Identity(), _):
+        case (Act() | Dropout() | DropPath() | Identity(), _):
             return size
         case (Softmax(), Vector()):
             return size
@@ -141,10 +145,14 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
             _agree(conv.in_channels, c, "channels", path)
             height, width = (_window(conv, n, path) for n in (h, w))
             return Shape(conv.out_channels, height, width)
-        case (BatchNorm(channels=channels) | GroupNorm(channels=channels), Shape(c)):
-            _agree(channels, c, "channels", path)
-            return size
-        case (SqueezeExcite(channels=channels), Shape(c)):
+        case (
+            BatchNorm(channels=channels)
+            | GroupNorm(channels=channels)
+            | EvoNorm(channels=channels)
+            | FilterResponseNorm(channels=channels)
+            | SqueezeExcite(channels=channels),
+            Shape(c),
+        ):
             _agree(channels, c, "channels", path)
             return size
         case (Pool() as pool, Shape(c, h, w)):
@@ -155,8 +163,10 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
             return Shape(c, (h - 1) // stride + 1, (w - 1) // stride + 1)
         case (EfficientChannelAttention(), Shape()):
             return size
-        case (GlobalPool(), Shape(c)):
-            return Shape(c, 1, 1)
+        case (AdaptivePool(side=side), Shape(c)):
+            return Shape(c, side, side)
+        case (ZeroPad(before=before, after=after), Shape(c, h, w)):
+            return Shape(c, before + h + after, before + w + after)
         case (PadChannels(extra=extra), Shape(c, h, w)):
             return Shape(c + extra, h, w)
         case (Linear(), Shape()):
@@ -168,8 +178,11 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
             | Conv()
             | BatchNorm()
             | GroupNorm()
+            | EvoNorm()
+            | FilterResponseNorm()
             | Pool()
-            | GlobalPool()
+            | AdaptivePool()
+            | ZeroPad()
             | BlurPool()
             | SqueezeExcite()
             | EfficientChannelAttention()
@@ -186,8 +199,11 @@ _WORDS: dict[type, str] = {
     Conv: "a convolution",
     BatchNorm: "a norm",
     GroupNorm: "a norm",
+    EvoNorm: "a norm",
+    FilterResponseNorm: "a norm",
     Pool: "a pool",
-    GlobalPool: "an average pool",
+    AdaptivePool: "an average pool",
+    ZeroPad: "a padding",
     BlurPool: "a blur pool",
     SqueezeExcite: "an attention",
     EfficientChannelAttention: "an attention",

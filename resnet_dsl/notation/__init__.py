@@ -6,12 +6,14 @@
     layer  = "[" words "]", or bare words between ";"    [3x3, 64; 3x3, 64]
     words  = kernel "," channels { "," option }          3x3, 128, C=32, /2
            | kernel ("max" | "average") "pool" { "," option }
-           | "blur pool" ", /" n | "se" n | "eca" n | "dropout" number
+           | "blur pool" ", /" n | "zero pad" n [ n ] | "se" n | "eca" n
+           | "dropout" number | "drop path" number
     option = "C=" n | "/" n | "stride" n | "dilation" n | "pad" n | "bias" | "no bias" | "ceil"
 
-A head also has `average pool` (over the whole map), `1000-d fc`, `1000-d 1x1 conv`, `flatten` and
-`softmax`. Reading is generous (`×`, `X` and `*` for `x`), printing knows one form. Which layers get
-a stride or a norm is not decided here: that is `resnet_dsl.elaborate`.
+A head also has `average pool` (over the whole map), `average pool to 7x7`, `1000-d fc`,
+`1000-d 1x1 conv`, `flatten` and `softmax`. Reading is generous (`×`, `X` and `*` for `x`), printing
+knows one form. Which layers get a stride or a norm is not decided here: that is
+`resnet_dsl.elaborate`.
 
 >>> format_row(parse_row("[[3×3,128 , C=32]] * 2"))
 '[[3x3, 128, C=32]] x 2'
@@ -20,36 +22,39 @@ a stride or a norm is not decided here: that is `resnet_dsl.elaborate`.
 """
 
 from resnet_dsl.notation.layers import (
+    AdaptivePool,
     At,
     BlurPool,
     Branch,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
     Fc,
     Flatten,
-    GlobalPool,
     HeadLayer,
     Pool,
     Row,
     RowLayer,
     Softmax,
     SqueezeExcite,
+    ZeroPad,
     format_layer,
     format_row,
 )
 from resnet_dsl.notation.parse import NotationError, parse_layer, parse_row
 
 __all__ = [
+    "AdaptivePool",
     "At",
     "BlurPool",
     "Branch",
     "Conv",
+    "DropPath",
     "Dropout",
     "EfficientChannelAttention",
     "Fc",
     "Flatten",
-    "GlobalPool",
     "HeadLayer",
     "NotationError",
     "Pool",
@@ -57,6 +62,7 @@ __all__ = [
     "RowLayer",
     "Softmax",
     "SqueezeExcite",
+    "ZeroPad",
     "format_layer",
     "format_row",
     "parse_layer",

@@ -50,6 +50,23 @@ class Dropout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropPath:
+    """`drop path 0.1`."""
+
+    p: float
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroPad:
+    """`zero pad 1`: rows and columns of zeros at each side; `zero pad 0 1`: before and after."""
+
+    before: int
+    after: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlurPool:
     """`blur pool, /2`."""
 
@@ -74,9 +91,10 @@ class EfficientChannelAttention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalPool:
-    """`average pool`, over the whole map."""
+class AdaptivePool:
+    """`average pool`, over the whole map, or `average pool to 7x7`."""
 
+    side: int = 1
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -102,8 +120,17 @@ class Softmax:
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
-RowLayer: TypeAlias = Conv | Pool | BlurPool | SqueezeExcite | EfficientChannelAttention | Dropout
-HeadLayer: TypeAlias = RowLayer | GlobalPool | Fc | Flatten | Softmax
+RowLayer: TypeAlias = (
+    Conv
+    | Pool
+    | BlurPool
+    | ZeroPad
+    | SqueezeExcite
+    | EfficientChannelAttention
+    | Dropout
+    | DropPath
+)
+HeadLayer: TypeAlias = RowLayer | AdaptivePool | Fc | Flatten | Softmax
 Branch: TypeAlias = tuple[RowLayer, ...]
 
 
@@ -136,15 +163,19 @@ def format_layer(layer: HeadLayer) -> str:
         case Pool(kind=kind, kernel=k):
             return ", ".join([f"{k}x{k} {kind} pool", *_options(layer)])
         case Dropout(p=p):
-            return f"dropout {p:g}" if float(f"{p:g}") == p else f"dropout {p!r}"
+            return f"dropout {_number(p)}"
+        case DropPath(p=p):
+            return f"drop path {_number(p)}"
+        case ZeroPad(before=before, after=after):
+            return f"zero pad {before}" if before == after else f"zero pad {before} {after}"
         case BlurPool(stride=stride):
             return f"blur pool, /{stride}"
         case SqueezeExcite(hidden=hidden):
             return f"se {hidden}"
         case EfficientChannelAttention(kernel=kernel):
             return f"eca {kernel}"
-        case GlobalPool():
-            return "average pool"
+        case AdaptivePool(side=side):
+            return "average pool" if side == 1 else f"average pool to {side}x{side}"
         case Fc(features=features):
             return f"{features}-d fc"
         case Flatten():
@@ -153,6 +184,10 @@ def format_layer(layer: HeadLayer) -> str:
             return "softmax"
         case _:
             assert_never(layer)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def _options(layer: Conv | Pool) -> list[str]:

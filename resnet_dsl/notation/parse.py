@@ -8,21 +8,23 @@ from typing import Final, TypeAlias
 
 from resnet_dsl.diagnostics import Code, nearest
 from resnet_dsl.notation.layers import (
+    AdaptivePool,
     At,
     BlurPool,
     Branch,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
     Fc,
     Flatten,
-    GlobalPool,
     HeadLayer,
     Pool,
     Row,
     RowLayer,
     Softmax,
     SqueezeExcite,
+    ZeroPad,
     format_layer,
 )
 
@@ -144,11 +146,13 @@ def _parse_words(text: str, offset: int) -> HeadLayer:
         "max pool",
         "average pool",
         "blur pool",
+        "zero pad",
         "se",
         "eca",
         "flatten",
         "softmax",
         "dropout",
+        "drop path",
         "fc",
     )
     guess = nearest(re.sub(r"[\d×xX*-]+d?\s*", "", first), known)
@@ -216,10 +220,21 @@ def _parse_fc(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> Hea
 
 def _parse_dropout(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
     _read_options(rest, ())
-    p = float(found[1])
+    p = float(found[2])
     if not 0 <= p < 1:
-        raise NotationError(f"a dropout of {found[1]}", at, help="a probability below 1: 0.5")
-    return Dropout(p=p, at=whole)
+        raise NotationError(
+            f"a {found[1].lower()} of {found[2]}", at, help="a probability below 1: 0.5"
+        )
+    return Dropout(p=p, at=whole) if found[1][-1] in "tT" else DropPath(p=p, at=whole)
+
+
+def _parse_zeros(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
+    _read_options(rest, ())
+    before = _number(found[1], at)
+    after = before if found[2] is None else _number(found[2], at)
+    if before == after == 0:
+        raise NotationError(f"{found[0]!r} adds nothing", at, help="write zero pad 1")
+    return ZeroPad(before=before, after=after, at=whole)
 
 
 def _parse_blur(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
@@ -241,7 +256,7 @@ def _parse_attention(found: re.Match[str], at: At, rest: list[_Word], whole: At)
     return EfficientChannelAttention(kernel=kernel, at=whole)
 
 
-def _parse_word(found: re.Match[str], _: At, rest: list[_Word], whole: At) -> HeadLayer:
+def _parse_word(found: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
     _read_options(rest, ())
     match found[0][0].lower():
         case "f":
@@ -249,7 +264,8 @@ def _parse_word(found: re.Match[str], _: At, rest: list[_Word], whole: At) -> He
         case "s":
             return Softmax(at=whole)
         case _:
-            return GlobalPool(at=whole)
+            side = 1 if found[1] is None else _square(found[1], found[2], at)
+            return AdaptivePool(side=side, at=whole)
 
 
 _FORMS: tuple[tuple[str, Callable[[re.Match[str], At, list[_Word], At], HeadLayer]], ...] = (
@@ -259,8 +275,13 @@ _FORMS: tuple[tuple[str, Callable[[re.Match[str], At, list[_Word], At], HeadLaye
     (r"blur[ -]?pool(?:ing)?", _parse_blur),
     (r"(se|eca)(?:\s+(\d+))?", _parse_attention),
     (r"(?:(\d+)-?d\s+fc|fc\s+(\d+))", _parse_fc),
-    (r"dropout\s+(\d*\.?\d+(?:e-?\d+)?)", _parse_dropout),
-    (r"flatten|softmax|(?:global\s+)?(?:average|avg)[ -]?pool(?:ing)?", _parse_word),
+    (r"(dropout|drop[ -]path)\s+(\d*\.?\d+(?:e-?\d+)?)", _parse_dropout),
+    (r"zero[ -]?pad(?:ding)?\s+(\d+)(?:\s+(\d+))?", _parse_zeros),
+    (
+        r"flatten|softmax|(?:(?:global|adaptive)\s+)?(?:average|avg)[ -]?pool(?:ing)?"
+        r"(?:\s+to\s+(\d+)\s*[x×X*]\s*(\d+))?",
+        _parse_word,
+    ),
 )
 _OPTIONS: tuple[tuple[str, str], ...] = (
     ("C", r"C\s*=\s*(\d+)"),

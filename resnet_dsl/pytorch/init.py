@@ -1,22 +1,22 @@
-"""First weights, drawn as torchvision's constructors draw them: the same seed, the same bits.
+"""First weights, drawn as the libraries' constructors draw them: the same seed, the same bits.
 
-Two phases. Every layer draws PyTorch's default in order of creation; then the convolutions draw
-again, in order of registration, from He et al. 2015b's normal distribution (fan-out). What is not
-drawn again, the classifier, keeps its first draw.
+Two phases. Every layer draws PyTorch's default in order of creation; then, in order of
+registration, layers draw again by the page's scheme: convolutions from He et al. 2015b's normal
+distribution (fan-out), most often. What is not drawn again keeps its first draw.
 """
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import Protocol, assert_never, cast
 
 from torch import nn
 
-from resnet_dsl import ir
+from resnet_dsl.folds.anatomy import anatomy
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.creation import creation
-from resnet_dsl.folds.naming import Scope, members
-from resnet_dsl.ir import BatchNorm, GroupNorm, Network, Path, Residual
-from resnet_dsl.spec import Init
+from resnet_dsl.folds.naming.tree import Scope, members
+from resnet_dsl.ir import Conv, Layer, Linear, Network, Norm, Path, Residual
+from resnet_dsl.spec import Init, Scheme
 
 
 class _Resettable(Protocol):
@@ -28,15 +28,46 @@ def initialize(model: nn.Module, network: Network, scope: Scope, init: Init) -> 
     modules = {
         path: model.get_submodule(name) for name, member in members(scope) for path in member.paths
     }
-    for path, _ in creation(ir.Sequence(network.layers)):
+    for path, _ in creation(network):
         if path in modules:
             reset(modules[path])
+    classifiers = {modules[path] for path in _classifiers(network)}
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            _draw_again(module, init.scheme, classifies=module in classifiers)
     if init.zero_init_residual:
-        for path in last_norms(network):
+        for path in last_weights(network):
             nn.init.zeros_(modules[path].get_parameter("weight"))
+
+
+def _draw_again(layer: nn.Conv2d | nn.Linear, scheme: Scheme, *, classifies: bool) -> None:
+    match scheme:
+        case "resnet":
+            if not isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        case "vgg":
+            if classifies:
+                nn.init.normal_(layer.weight, 0.0, 0.01)
+            else:
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        case "googlenet":
+            nn.init.trunc_normal_(layer.weight, 0.0, 0.01, -2.0, 2.0)
+        case "pytorch":
+            pass
+        case _:
+            assert_never(scheme)
+
+
+def _classifiers(network: Network) -> list[Path]:
+    """Fully connected layers, and convolutions of the head that stand alone."""
+    layers: list[tuple[Path, Layer]] = [((i,), layer) for i, layer in enumerate(network.layers)]
+    for number, aux in enumerate(network.auxiliaries):
+        layers += [(("aux", number, i), layer) for i, layer in enumerate(aux.layers)]
+    bare = [u for u in anatomy(network).head if isinstance(u.main, Conv) and u.stop - u.start == 1]
+    linear = [path for path, layer in layers if isinstance(layer, Linear)]
+    return [*linear, *((unit.start,) for unit in bare)]
 
 
 def reset(module: nn.Module) -> None:
@@ -46,15 +77,12 @@ def reset(module: nn.Module) -> None:
             cast("_Resettable", part).reset_parameters()
 
 
-def last_norms(network: Network) -> list[Path]:
-    """The last norm of every residual body: Goyal et al. 2017, §5.1, start it at zero."""
+def last_weights(network: Network) -> list[Path]:
+    """The last norm of every residual body, where no norm ends it its last convolution: Goyal et
+    al. 2017, §5.1, start it at zero."""
     found = []
     for i, layer in enumerate(network.layers):
         if isinstance(layer, Residual):
-            norms = [
-                p
-                for p, leaf in leaves(layer.body, (i, "body"))
-                if isinstance(leaf, BatchNorm | GroupNorm)
-            ]
-            found += norms[-1:]
+            body = leaves(layer.body, (i, "body"))
+            found += [path for path, leaf in body if isinstance(leaf, Conv | Norm)][-1:]
     return found

@@ -8,17 +8,20 @@ from typing import Final, assert_never
 import torch
 from torch import nn
 
-from resnet_dsl.folds.naming import Kind, Member, Scope
+from resnet_dsl.folds.naming.tree import Kind, Member, Scope
 from resnet_dsl.ir import (
     Act,
     ActKind,
+    AdaptivePool,
     BatchNorm,
     BlurPool,
     Conv,
     Dropout,
+    DropPath,
     EfficientChannelAttention,
+    EvoNorm,
+    FilterResponseNorm,
     Flatten,
-    GlobalPool,
     GroupNorm,
     Identity,
     Leaf,
@@ -27,6 +30,7 @@ from resnet_dsl.ir import (
     Pool,
     Softmax,
     SqueezeExcite,
+    ZeroPad,
 )
 from resnet_dsl.pytorch import modules
 
@@ -36,6 +40,8 @@ _SCOPES: Final[dict[Kind, type[modules.Scope]]] = {
     "BasicBlock": modules.BasicBlock,
     "Bottleneck": modules.Bottleneck,
     "ResidualBlock": modules.ResidualBlock,
+    "PreActBlock": modules.PreActBlock,
+    "Inception": modules.Inception,
     "PlainBlock": modules.PlainBlock,
 }
 
@@ -59,7 +65,8 @@ def _module(member: Member) -> nn.Module:
 def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
     match leaf:
         case Conv():
-            return nn.Conv2d(
+            kind = modules.StandardizedConv if leaf.standardized else nn.Conv2d
+            return kind(
                 leaf.in_channels,
                 leaf.out_channels,
                 leaf.kernel,
@@ -74,6 +81,10 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             return nn.BatchNorm2d(channels, eps=eps, momentum=momentum, dtype=torch.float32)
         case GroupNorm(channels=channels, groups=groups, eps=eps):
             return nn.GroupNorm(groups, channels, eps=eps, dtype=torch.float32)
+        case EvoNorm(channels=channels, groups=groups, eps=eps):
+            return modules.EvoNorm(channels, groups, eps)
+        case FilterResponseNorm(channels=channels, eps=eps):
+            return modules.FilterResponseNorm(channels, eps)
         case SqueezeExcite(channels=channels, hidden=hidden):
             return modules.SqueezeExcite(channels, hidden)
         case EfficientChannelAttention(kernel=kernel):
@@ -90,14 +101,18 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             return nn.AvgPool2d(
                 leaf.kernel, stride=leaf.stride, padding=leaf.padding, ceil_mode=leaf.ceil
             )
-        case GlobalPool():
-            return nn.AdaptiveAvgPool2d((1, 1))
+        case AdaptivePool(side=side):
+            return nn.AdaptiveAvgPool2d((side, side))
+        case ZeroPad(before=before, after=after):
+            return nn.ZeroPad2d((before, after, before, after))
         case PadChannels(extra=extra):
             return modules.PadChannels(extra)
         case Linear(in_features=i, out_features=o):
             return nn.Linear(i, o, dtype=torch.float32)
         case Dropout(p=p):
             return nn.Dropout(p)
+        case DropPath(p=p):
+            return modules.DropPath(p)
         case Softmax():
             return nn.Softmax(dim=1)
         case Flatten() | Identity():

@@ -5,13 +5,13 @@ Everything here pickles, deep-copies, compiles, exports and traces; nothing impo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import batch_norm, conv2d, pad
 
-from resnet_dsl.folds.naming import Add, Call, Concat, Program
+from resnet_dsl.folds.naming.tree import Add, Aside, Call, Concat, Flat, Keep, Program
 
 if TYPE_CHECKING:
     from resnet_dsl.spec import Spec
@@ -29,20 +29,29 @@ class Scope(nn.Module):
             self.add_module(name, child)
         self.program = program
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self._run(self.program, x)
 
     def _run(self, program: Program, x: Tensor) -> Tensor:
         for step in program:
-            if isinstance(step, Call):
-                x = getattr(self, step.name)(x)
-            elif isinstance(step, Add):
-                x = self._run(step.body, x) + self._run(step.shortcut, x)
-            elif isinstance(step, Concat):
-                x = torch.cat([self._run(branch, x) for branch in step.branches], 1)
-            else:
-                x = torch.flatten(x, 1)
+            match step:
+                case Call(name):
+                    x = self._child(name)(x)
+                case Add(body, shortcut):
+                    x = self._run(body, x) + self._run(shortcut, x)
+                case Concat(branches):
+                    x = torch.cat([self._run(branch, x) for branch in branches], 1)
+                case Flat():
+                    x = torch.flatten(x, 1)
+                case Keep() | Aside():
+                    raise AssertionError("only a whole network keeps maps")
+                case _:
+                    assert_never(step)
         return x
+
+    def _child(self, name: str) -> nn.Module:
+        child: nn.Module = self.get_submodule(name) if "." in name else getattr(self, name)
+        return child
 
 
 class BasicBlock(Scope):
@@ -57,14 +66,40 @@ class ResidualBlock(Scope):
     """Any other body with a shortcut."""
 
 
+class PreActBlock(Scope):
+    """A body that begins with norm and activation, and a shortcut: He et al. 2016, figure 1b."""
+
+
+class Inception(Scope):
+    """Branches side by side, concatenated: Szegedy et al. 2015, figure 2b."""
+
+
 class PlainBlock(Scope):
     """Layers without a shortcut."""
 
 
 class Net(Scope):
-    """A whole network. `spec` is the page that it was built from."""
+    """A whole network. `spec` is the page that it was built from.
+
+    It gives its output; in training, with auxiliary classifiers, a tuple of its output and theirs,
+    the last one first; built for features, a dict of maps by stage.
+    """
 
     spec: Spec
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...] | dict[str, Tensor]:
+        maps: dict[str, Tensor] = {}
+        asides: list[Tensor] = []
+        for step in self.program:
+            if isinstance(step, Keep):
+                maps[step.name] = x
+            elif not isinstance(step, Aside):
+                x = self._run((step,), x)
+            elif self.training:
+                asides.append(self._child(step.name)(x))
+        if maps:
+            return maps
+        return (x, *reversed(asides)) if asides else x
 
 
 class ResNet(Net):
@@ -87,6 +122,95 @@ class PadChannels(nn.Module):
 
     def extra_repr(self) -> str:
         return str(self.extra)
+
+
+class StandardizedConv(nn.Conv2d):
+    """A convolution whose filters are used with mean 0 and variance 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        weight = batch_norm(rows, None, None, training=True, momentum=0.0, eps=1e-8)
+        found: Tensor = self._conv_forward(x, weight.reshape_as(self.weight), self.bias)
+        return found
+
+
+class EvoNorm(nn.Module):
+    """`x * sigmoid(v * x) / std(x) * weight + bias`, the deviation that of a group of channels."""
+
+    def __init__(self, channels: int, groups: int, eps: float) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+        self.weight = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+        self.v = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+
+    def reset_parameters(self) -> None:
+        """Weights and gates start at one, biases at zero."""
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
+        nn.init.ones_(self.v)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias, v = (p.to(x.dtype)[:, None, None] for p in (self.weight, self.bias, self.v))
+        gated = x * torch.sigmoid(x * v)
+        normal: Tensor = gated / self._deviation(x) * weight + bias
+        return normal
+
+    def _deviation(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        groups = x.reshape(batch, self.groups, channels // self.groups, height, width)
+        variance = groups.float().var((2, 3, 4), unbiased=False, keepdim=True)
+        deviation = (variance + self.eps).sqrt().to(x.dtype)
+        return deviation.expand_as(groups).reshape(x.shape)
+
+    def extra_repr(self) -> str:
+        return f"{self.groups}, {len(self.weight)}, eps={self.eps}"
+
+
+class FilterResponseNorm(nn.Module):
+    """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`, the mean that of a channel's map."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+        self.tau = nn.Parameter(torch.empty(channels, dtype=torch.float32))
+
+    def reset_parameters(self) -> None:
+        """Weights start at one, biases and thresholds at zero."""
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.tau)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias, tau = (
+            p.to(x.dtype)[:, None, None] for p in (self.weight, self.bias, self.tau)
+        )
+        power = x.float().square().mean((2, 3), keepdim=True)
+        normal = x * torch.rsqrt(power + self.eps).to(x.dtype)
+        found: Tensor = torch.maximum(normal * weight + bias, tau)
+        return found
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weight)}, eps={self.eps}"
+
+
+class DropPath(nn.Module):
+    """In training each image's map is zeroed with probability `p`, the others scaled."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = x.new_empty(len(x), 1, 1, 1).bernoulli_(1 - self.p)
+        return x * kept.div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}"
 
 
 class SqueezeExcite(nn.Module):

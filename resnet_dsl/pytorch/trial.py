@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from resnet_dsl.diagnostics import fail
+from resnet_dsl.folds.naming import Naming
 from resnet_dsl.pages import Source, resolve
 from resnet_dsl.pytorch.build import build_model
 from resnet_dsl.pytorch.weights import SUFFIXES, load_weights, save_weights
@@ -36,6 +37,7 @@ def trial(
     *,
     device: str = "cpu",
     dtype: str = "float32",
+    naming: Naming = "torchvision",
     seed: int | None = None,
     weights: Path | None = None,
     output: Path | None = None,
@@ -53,7 +55,12 @@ def trial(
     with _memory(found):
         kind = getattr(torch, dtype)
         model = build_model(
-            resolved, seed=seed, init=weights is None, device=where, dtype=kind
+            resolved,
+            seed=seed,
+            init=weights is None,
+            device=where,
+            dtype=kind,
+            naming=naming,
         ).eval()
         if weights is not None:
             load_weights(model, weights)

@@ -12,7 +12,24 @@ from pydantic_core import ErrorDetails
 from resnet_dsl.diagnostics import Code, Diagnostic, Span, nearest
 from resnet_dsl.ir import Path
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
-from resnet_dsl.spec import BatchNorm, BlockKeys, Expect, GroupNorm, Init, Spec, Stage
+from resnet_dsl.spec import (
+    BatchNorm,
+    BlockKeys,
+    EvoNorm,
+    Expect,
+    FilterResponseNorm,
+    GroupNorm,
+    Init,
+    Spec,
+    Stage,
+)
+
+_NORMS: dict[str, type[BaseModel]] = {
+    "batch": BatchNorm,
+    "group": GroupNorm,
+    "evonorm": EvoNorm,
+    "filter response": FilterResponseNorm,
+}
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
@@ -51,12 +68,15 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
                     help=_key_help(path),
                 )
             case "string_pattern_mismatch":
+                named = "block" if path[0] == "aux" else "stage"
                 yield Diagnostic(
                     code="value",
-                    message=f"{shown} is no name of a stage",
+                    message=f"{shown} is no name of a {named}",
                     path=path[:-1],
                     on_key=True,
-                    help="letters, digits, - and _, a letter first: conv2_x",
+                    help="a stage and a number from 1 on: conv4_x.2"
+                    if named == "block"
+                    else "letters, digits, - and _, a letter first: conv2_x",
                 )
             case "too_short":
                 what = "stages" if key == "stages" else "rows"
@@ -105,9 +125,9 @@ def _shown(value: object) -> str:
 def _model_at(path: Path) -> type[BaseModel]:
     """The model that speaks at a path."""
     match path:
-        case (*_, "norm", "group"):
-            return GroupNorm
-        case (*_, "norm") | (*_, "norm", "batch"):
+        case (*_, "norm", str(kind)) if kind in _NORMS:
+            return _NORMS[kind]
+        case (*_, "norm"):
             return BatchNorm
         case ("stages", _):
             return Stage

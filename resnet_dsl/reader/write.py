@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from resnet_dsl.spec import BatchNorm, GroupNorm, Spec, Stage
+from resnet_dsl.spec import Spec, Stage
 
 
 def write(spec: Spec) -> str:
@@ -27,6 +27,10 @@ def _lines(spec: Spec) -> Iterator[str]:
     for name, stage in spec.stages.items():
         yield from _stage(_scalar(name), stage)
     yield from _list("head", data["head"])
+    yield from _auxiliaries(data.get("aux", {}))
+    for key in ("drop_path", "output_stride"):
+        if key in data:
+            yield f"{key}: {_value(data[key])}"
     for key in ("init", "expect"):
         if key in data:
             yield f"{key}: {_flow(data[key])}"
@@ -36,7 +40,7 @@ def _said(words: Spec | Stage) -> dict[str, Any]:
     """What differs from the defaults; of a norm, its kind in any case."""
     data = words.model_dump(exclude_defaults=True)
     keys = words.block if isinstance(words, Spec) else words
-    if isinstance(keys.norm, BatchNorm | GroupNorm):
+    if not isinstance(keys.norm, str | None):
         place = data["block"] if isinstance(words, Spec) else data
         place["norm"] = {"kind": keys.norm.kind, **place["norm"]}
     return data
@@ -51,6 +55,14 @@ def _list(key: str, texts: list[str]) -> Iterator[str]:
         yield f"  - {_scalar(text)}"
 
 
+def _auxiliaries(aux: dict[str, list[str]]) -> Iterator[str]:
+    if aux:
+        yield "aux:"
+    for block, head in aux.items():
+        layers = ", ".join(_value(text, flow=True) for text in head)
+        yield f"  {block}: [{layers}]"
+
+
 def _stage(name: str, stage: Stage) -> Iterator[str]:
     data = _said(stage)
     rows = [_quoted(row) for row in data.pop("rows")]
@@ -58,14 +70,14 @@ def _stage(name: str, stage: Stage) -> Iterator[str]:
         yield f"  {name}: {rows[0]}"
     elif not data:
         yield f"  {name}:"
-        yield from (f"    - {row}" for row in rows)
+        yield from (f"  - {row}" for row in rows)
     else:
         yield f"  {name}:"
         if len(rows) == 1:
             yield f"    rows: {rows[0]}"
         else:
             yield "    rows:"
-            yield from (f"      - {row}" for row in rows)
+            yield from (f"    - {row}" for row in rows)
         for key, value in data.items():
             yield f"    {key}: {_value(value)}"
 

@@ -8,9 +8,10 @@ from itertools import groupby
 
 from resnet_dsl.elaborate import Elaboration
 from resnet_dsl.elaborate.blocks import convolves
+from resnet_dsl.elaborate.work import Origin
 from resnet_dsl.folds.count import depth, macs, params
-from resnet_dsl.folds.shape import traced
-from resnet_dsl.ir import Shape, Size
+from resnet_dsl.folds.shape import Sizes, traced
+from resnet_dsl.ir import Layer, Shape, Size
 from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
 from resnet_dsl.spec import Spec
 
@@ -74,7 +75,7 @@ class _Costed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(_Costed):
-    """The stem, a stage or the head."""
+    """The stem, a stage, the head or an auxiliary classifier."""
 
     name: str
     lines: tuple[Line, ...]
@@ -83,6 +84,11 @@ class Part(_Costed):
     @property
     def cost(self) -> Cost:
         return sum((line.cost for line in self.lines), Cost())
+
+    def with_params_alone(self) -> Part:
+        """The part as it counts where it does not run."""
+        bare = (replace(line, cost=Cost(params=line.cost.params)) for line in self.lines)
+        return replace(self, lines=tuple(bare))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +100,12 @@ class Analysis(_Costed):
     stem: Part
     stages: tuple[Part, ...]
     head: Part
+    auxiliaries: tuple[Part, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Stem, stages and head, in order."""
-        return (self.stem, *self.stages, self.head)
+        """Stem, stages, head and auxiliary classifiers, in order."""
+        return (self.stem, *self.stages, self.head, *self.auxiliaries)
 
     @property
     def output(self) -> Size:
@@ -111,41 +118,74 @@ class Analysis(_Costed):
 
 def analysis(spec: Spec, elaboration: Elaboration, input: Shape | None = None) -> Analysis:
     """The numbers of a network, at the page's input or another one; may raise `ShapeError`."""
-    costs = _Costs(elaboration, input or spec.input)
-    stem = costs.part("stem", elaboration.stem, spec.stem)
-    stages = tuple(
-        costs.part(name, elaboration.stages[name], stage.rows)
-        for name, stage in spec.stages.items()
+    costs = _Costs(input or spec.input)
+    layers, origins = elaboration.network.layers, elaboration.origins
+    found: dict[str, Part] = {}
+    for name, run, words in (
+        ("stem", elaboration.stem, spec.stem),
+        *((name, elaboration.stages[name], stage.rows) for name, stage in spec.stages.items()),
+        ("head", elaboration.head, spec.head),
+    ):
+        found[name] = costs.part(name, [(i, layers[i], origins[i]) for i in run], words)
+    stem, *stages, head = found.values()
+    return Analysis(
+        name=spec.name,
+        input=input or spec.input,
+        stem=stem,
+        stages=tuple(stages),
+        head=head,
+        auxiliaries=_auxiliaries(spec, elaboration, input or spec.input),
     )
-    head = costs.part("head", elaboration.head, spec.head)
-    return Analysis(name=spec.name, input=input or spec.input, stem=stem, stages=stages, head=head)
+
+
+def _auxiliaries(spec: Spec, elaboration: Elaboration, input: Shape) -> tuple[Part, ...]:
+    """Classifiers that run in training only: they have params, and no layers or MACs that count."""
+    network, origins = elaboration.network, elaboration.aux_origins
+    found = []
+    for i, (name, words) in enumerate(spec.aux.items()):
+        aux = network.auxiliaries[i]
+        size: Size = input
+        sizes = Sizes()
+        for j, layer in enumerate(network.layers[: aux.behind]):
+            size = sizes.after(layer, size, (j,))
+        layers = [(j, layer, origins[i][j]) for j, layer in enumerate(aux.layers)]
+        part = _Costs(size).part(f"aux {name}", layers, words)
+        found.append(part.with_params_alone())
+    return tuple(found)
 
 
 class _Costs:
     """A walk over the layers that measures every object once for each size."""
 
-    def __init__(self, elaboration: Elaboration, size: Size) -> None:
-        self.elaboration = elaboration
+    def __init__(self, size: Size) -> None:
         self.size = size
         self.known: dict[tuple[int, Size], tuple[Cost, Size]] = {}
 
-    def part(self, name: str, layers: range, words: Sequence[Row | HeadLayer]) -> Part:
-        origins = self.elaboration.origins
-        runs = [list(run) for _, run in groupby(layers, key=lambda i: origins[i].path)]
-        lines = tuple(self._line(word, run) for word, run in zip(words, runs, strict=True))
-        return Part(name=name, lines=lines, output=self.size)
+    def part(
+        self,
+        name: str,
+        layers: Sequence[tuple[int, Layer, Origin]],
+        words: Sequence[Row | HeadLayer],
+    ) -> Part:
+        """A line for each word, and for what no word of the page stands for."""
+        lines = []
+        for path, run in groupby(layers, key=lambda found: found[2].path):
+            word = words[last] if isinstance(last := path[-1], int) else None
+            lines.append(self._line(word, [(i, layer) for i, layer, _ in run]))
+        return Part(name=name, lines=tuple(lines), output=self.size)
 
-    def _line(self, word: Row | HeadLayer, layers: list[int]) -> Line:
-        cost = sum(map(self._step, layers), Cost())
+    def _line(self, word: Row | HeadLayer | None, layers: list[tuple[int, Layer]]) -> Line:
+        cost = sum((self._step(i, layer) for i, layer in layers), Cost())
         if isinstance(word, Row):
             blocks = word.repeats if convolves(word) else 0  # a pool alone is no block
             cost, text = replace(cost, blocks=blocks), format_row(word)
+        elif word is None:
+            text = "norm, activation"
         else:
             text = format_layer(word)
         return Line(text=text, output=self.size, cost=cost)
 
-    def _step(self, i: int) -> Cost:
-        layer = self.elaboration.network.layers[i]
+    def _step(self, i: int, layer: Layer) -> Cost:
         key = id(layer), self.size
         if key not in self.known:
             steps, after = traced(layer, self.size, (i,))

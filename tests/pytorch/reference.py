@@ -23,6 +23,19 @@ TORCHVISION = [
     "wide_resnet101_2",
 ]
 
+PLAIN = [
+    "alexnet",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "googlenet",
+]
+
 SAMPLE = {
     "timm/ecaresnet26t",
     "timm/ecaresnet50d_pruned",
@@ -31,14 +44,23 @@ SAMPLE = {
     "timm/resnetaa50d",
     "timm/resnetblur50",
     "timm/resnetrs50",
+    "timm/resnetv2_18d",
+    "timm/resnetv2_50d_evos",
+    "timm/resnetv2_50d_frn",
+    "timm/resnetv2_50x1_bit",
     "timm/seresnet18",
     "timm/test_resnet",
+    "vgg11_bn",
 }
 
 
 def chosen(names: Iterable[str]) -> list[Any]:
-    """Names of pages as parameters: of timm's many a telling sample, all with --exhaustive."""
-    heavy = [name for name in names if name.startswith("timm/") and name not in SAMPLE]
+    """Names of pages as parameters: of the many a telling sample, all with --exhaustive."""
+    heavy = [
+        name
+        for name in names
+        if (name.startswith(("timm/", "vgg")) and name not in SAMPLE) or "1001" in name
+    ]
     return [
         pytest.param(name, marks=pytest.mark.exhaustive if name in heavy else (), id=name)
         for name in names
@@ -57,14 +79,28 @@ def image(*size: int, seed: int = 0) -> Tensor:
 
 
 def shuffle_statistics(model: nn.Module) -> None:
-    """Weights, biases and statistics of norms away from 0 and 1, where mistakes hide."""
+    """What norms learn and count away from 0 and 1, where mistakes hide."""
     generator = torch.Generator().manual_seed(1)
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
-                assert tensor is not None
+        weight = getattr(module, "weight", None)
+        if not isinstance(weight, Tensor) or weight.dim() != 1:
+            continue
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+            if tensor.is_floating_point():
                 noise = torch.rand(tensor.shape, generator=generator)
                 tensor.data.copy_(noise / 2 + 0.5)
+
+
+def stop_dropping(model: nn.Module) -> None:
+    """Dropout is random: off, also in training."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+
+
+def outputs(found: Any) -> tuple[Tensor, ...]:
+    """A model's outputs, be they one or, with auxiliary classifiers in training, several."""
+    return found if isinstance(found, tuple) else (found,)
 
 
 def assert_same_state(ours: nn.Module, theirs: nn.Module) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from resnet_dsl import build, ir, loads
-from resnet_dsl.folds.naming import members, torchvision
+from resnet_dsl.folds.naming import members, named
 from tests.pytorch.reference import image
 
 
@@ -79,7 +79,7 @@ def test_a_plain_network_is_its_convolutions_in_a_row() -> None:
         channels = conv.out_channels
         layers += [layer, norm, nn.ReLU()] + ([nn.MaxPool2d(3, 2, 1)] if i == 0 else [])
     x = image(1, 3, 75, 83)
-    fc = ours.get_submodule("fc")
+    fc = ours.get_submodule("classifier.0")
     assert torch.equal(ours(x), fc(nn.Sequential(*layers)(x).mean((2, 3))))
     assert type(ours).__name__ == "PlainNet"
 
@@ -106,7 +106,7 @@ def test_option_c_projects_in_every_block() -> None:
 
 def test_branches_are_concatenated() -> None:
     model = page("[[1x1, 4] | [3x3, 8], [3x3, 2] | [3x3 max pool, /1]]", block="{shortcut: none}")
-    block = model.get_submodule("layer1.0")
+    block = model.get_submodule("inception3a")
     x = image(2, 3, 9, 9)
     parts = [block.get_submodule(f"branch{i}")(x) for i in (1, 2, 3)]
     assert torch.equal(model(x), torch.cat(parts, 1))
@@ -150,7 +150,7 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 def test_activations_are_pytorchs(kind: str) -> None:
     model = page("[[3x3, 8]]", block=f"{{activation: {kind}, shortcut: none}}")
-    conv, norm = (model.get_submodule(f"layer1.0.{name}") for name in ("conv1", "bn1"))
+    conv, norm = (model.get_submodule(f"features.{place}") for place in (0, 1))
     x = image(2, 3, 9, 9) * 5
     assert torch.equal(model(x), ACTIVATIONS[kind](norm(conv(x))))
     model.train()(x).sum().backward()  # nothing worked in place that the gradient needs
@@ -163,10 +163,9 @@ def test_a_head_of_several_layers() -> None:
         head="8x8 average pool, dropout 0.5, 12-d fc, fc 10, softmax",
     )
     x = image(2, 3, 32, 32)
-    maps = model.get_submodule("layer1")(x)
-    pooled = nn.functional.avg_pool2d(maps, 8).flatten(1)
-    hidden = relu(model.get_submodule("fc1")(pooled))
-    expected = model.get_submodule("fc2")(hidden).softmax(1)
+    pooled = model.get_submodule("features")(x).flatten(1)
+    hidden = relu(model.get_submodule("classifier.0")(pooled))
+    expected = model.get_submodule("classifier.2")(hidden).softmax(1)
     assert torch.equal(model(x), expected)
 
 
@@ -190,7 +189,7 @@ def test_an_activation_that_opens_a_body_does_not_work_in_place() -> None:
     conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
     body = ir.sequence(ir.Act("relu"), conv, ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))
-    found = dict(members(torchvision(ir.network(ir.Shape(3, 9, 9), block))))
+    found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
     assert not found["layer1.0.relu"].fresh
     assert found["layer1.0.silu"].fresh
 
@@ -199,6 +198,6 @@ def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> N
     conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
     body = ir.sequence(conv, ir.Act("relu"), ir.Dropout(0.5), ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))
-    found = dict(members(torchvision(ir.network(ir.Shape(3, 9, 9), block))))
+    found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
     assert len(found["layer1.0.relu"].paths) == 2
     assert not found["layer1.0.relu"].fresh

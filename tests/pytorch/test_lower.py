@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resnet_dsl import build, elaborate, ir
-from resnet_dsl.folds.naming import members, torchvision
+from resnet_dsl.folds.naming import members, named
 from resnet_dsl.ir import Layer, Network, Path
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import image, shuffle_statistics
+from tests.pytorch.reference import image, outputs, shuffle_statistics
 from tests.strategies import networks, specs
 
 
@@ -35,8 +35,13 @@ def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Pa
         case ir.Conv():
             conv = modules[path]
             assert isinstance(conv, nn.Conv2d)
+            filters: Tensor = conv.weight
+            if layer.standardized:
+                rows: Tensor = conv.weight.reshape(1, len(conv.weight), -1)
+                rows = functional.batch_norm(rows, None, None, training=True, eps=1e-8)
+                filters = rows.reshape(filters.shape)
             return functional.conv2d(
-                x, conv.weight, conv.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+                x, filters, conv.bias, layer.stride, layer.padding, layer.dilation, layer.groups
             )
         case ir.BatchNorm(eps=eps):
             norm = modules[path]
@@ -47,10 +52,26 @@ def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Pa
             norm = modules[path]
             assert isinstance(norm, nn.GroupNorm)
             return functional.group_norm(x, groups, norm.weight, norm.bias, eps)
+        case ir.EvoNorm(groups=groups, eps=eps):
+            parts = x.unflatten(1, (groups, -1))
+            deviation = (parts.var((2, 3, 4), unbiased=False, keepdim=True) + eps).sqrt()
+            deviation = deviation.expand_as(parts).flatten(1, 2)
+            weights, biases, gates = (
+                modules[path].get_parameter(n).reshape(1, -1, 1, 1) for n in ("weight", "bias", "v")
+            )
+            evolved: Tensor = x * (x * gates).sigmoid() / deviation * weights + biases
+            return evolved
+        case ir.FilterResponseNorm(eps=eps):
+            weights, biases, taus = (
+                modules[path].get_parameter(n).reshape(1, -1, 1, 1)
+                for n in ("weight", "bias", "tau")
+            )
+            normal = x * (x.pow(2).mean((2, 3), keepdim=True) + eps).rsqrt()
+            return torch.max(normal * weights + biases, taus)
         case ir.SqueezeExcite():
             fc1, fc2 = (modules[path].get_submodule(name) for name in ("fc1", "fc2"))
-            weights: Tensor = fc2(functional.relu(fc1(functional.adaptive_avg_pool2d(x, 1))))
-            return x * weights.sigmoid()
+            squeezed: Tensor = fc2(functional.relu(fc1(functional.adaptive_avg_pool2d(x, 1))))
+            return x * squeezed.sigmoid()
         case ir.EfficientChannelAttention(kernel=kernel):
             weight = modules[path].get_parameter("conv.weight")
             mean = functional.adaptive_avg_pool2d(x, 1).squeeze(3).transpose(1, 2)
@@ -77,15 +98,17 @@ def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Pa
             return functional.avg_pool2d(
                 x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil
             )
-        case ir.GlobalPool():
-            return functional.adaptive_avg_pool2d(x, 1)
+        case ir.AdaptivePool(side=side):
+            return functional.adaptive_avg_pool2d(x, side)
+        case ir.ZeroPad(before=before, after=after):
+            return functional.pad(x, (before, after, before, after))
         case ir.PadChannels(extra=extra):
             return torch.cat([x, x.new_zeros(len(x), extra, *x.shape[2:])], 1)
         case ir.Flatten():
             return x.flatten(1)
         case ir.Softmax():
             return x.softmax(1)
-        case ir.Dropout() | ir.Identity():
+        case ir.Dropout() | ir.DropPath() | ir.Identity():
             return x
         case _:
             assert_never(layer)
@@ -97,7 +120,7 @@ def assert_means_its_network(source: Spec | Network) -> None:
     shuffle_statistics(model)
     modules = {
         path: model.get_submodule(name)
-        for name, member in members(torchvision(network))
+        for name, member in members(named(network))
         for path in member.paths
     }
     x = image(2, *network.input)
@@ -123,5 +146,5 @@ def test_any_model_trains(spec: Spec) -> None:
     """Nothing works in place on what a gradient needs."""
     model = build(spec, seed=0)
     x = image(4, *spec.input).requires_grad_()
-    model(x).square().sum().backward()
+    torch.stack([out.square().sum() for out in outputs(model(x))]).sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
