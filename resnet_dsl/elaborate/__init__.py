@@ -15,15 +15,14 @@ from resnet_dsl.diagnostics import Diagnostic, SpecError, nearest
 from resnet_dsl.elaborate.blocks import (
     Pace,
     blocks,
-    convolves,
     is_residual,
     odd_map_help,
     opening,
-    unit,
 )
 from resnet_dsl.elaborate.check import check_keys
 from resnet_dsl.elaborate.pace import paces
 from resnet_dsl.elaborate.pace import speaks_of_strides as speaks_of_strides
+from resnet_dsl.elaborate.units import convolves, unit
 from resnet_dsl.elaborate.work import Origin, Work, size_fault
 from resnet_dsl.folds.shape import ShapeError
 from resnet_dsl.ir import Network, Path, Size
@@ -128,7 +127,8 @@ def _add_stem(work: Work, spec: Spec) -> None:
     """The last convolution of a pre-activated network is bare: its first block brings the norm."""
     common = spec.settings()
     with_blocks = (s for s in spec.stages.values() if any(map(convolves, s.rows)))
-    pre = spec.settings(next(with_blocks, None)).order == "pre"
+    first = next(with_blocks, None)
+    pre = first is not None and spec.settings(first).order == "pre"
     convs = [i for i, term in enumerate(spec.stem) if isinstance(term, notation.Conv)]
     for i, term in enumerate(spec.stem):
         origin = Origin(("stem", i), term.at)

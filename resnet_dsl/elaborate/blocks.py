@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import assert_never
 
 from resnet_dsl import ir, notation
+from resnet_dsl.elaborate.units import (
+    activation_of,
+    convolution,
+    convolves,
+    norm_of,
+    total_stride,
+    unit,
+    width_of,
+)
 from resnet_dsl.elaborate.work import Origin, Work
 from resnet_dsl.ir import Layer
 from resnet_dsl.notation import Branch, Row
-from resnet_dsl.spec import (
-    ActiveNorm,
-    BatchNorm,
-    EvoNorm,
-    FilterResponseNorm,
-    GroupNorm,
-    Settings,
-    StrideOn,
-    default_bias,
-    default_padding,
-    default_pool_stride,
-)
+from resnet_dsl.spec import Settings, StrideOn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ def _block(
     if not residual:
         return body
     body = ir.sequence(body, ir.DropPath(drop) if drop else ir.Identity())
-    channels = sum(_width(branch, work.channels) for branch in row.branches)
+    channels = sum(width_of(branch, work.channels) for branch in row.branches)
     total = total_stride(row.branches[0])  # or the branches do not meet
     changes = total != 1 or channels != work.channels
     needed = changes or (pace.enters and _is_pre_activated_bottleneck(row, settings))
@@ -100,15 +97,8 @@ def _block(
 def opening(work: Work, settings: Settings, origin: Origin) -> Layer:
     """The norm and activation in front of a pre-activated block, and behind the last of them:
     He et al. 2016, figure 4e."""
-    norm = _norm(work, settings, work.channels, origin)
-    return ir.sequence(norm, _activation(settings))
-
-
-def _activation(settings: Settings) -> Layer:
-    """What follows a norm: nothing where the norm activates itself."""
-    if isinstance(settings.norm, ActiveNorm):
-        return ir.Identity()
-    return ir.Act(settings.activation)
+    norm = norm_of(work, settings, work.channels, origin)
+    return ir.sequence(norm, activation_of(settings))
 
 
 def _is_pre_activated_bottleneck(row: Row, settings: Settings) -> bool:
@@ -173,7 +163,7 @@ def _path(
                 work, part, settings, origin, channels=channels, act=not ends, normed=normed
             )
             found.append(made)
-        channels = _width((term,), channels)
+        channels = width_of((term,), channels)
     return ir.sequence(*found)
 
 
@@ -192,169 +182,6 @@ def _split(term: notation.RowLayer, settings: Settings) -> tuple[notation.RowLay
             return replace(term, stride=1), pool
         case _:
             assert_never(settings.antialias)
-
-
-def _width(layers: Iterable[notation.RowLayer], channels: int) -> int:
-    """Channels behind layers."""
-    for layer in layers:
-        if isinstance(layer, notation.Conv):
-            channels = layer.channels
-    return channels
-
-
-def total_stride(layers: Iterable[notation.RowLayer]) -> int:
-    """How far layers stride together."""
-    return prod(map(_stride, layers))
-
-
-def _stride(layer: notation.RowLayer) -> int:
-    match layer:
-        case notation.Conv(stride=stride):
-            return stride or 1
-        case notation.Pool() as pool:
-            return pool.stride or default_pool_stride(pool)
-        case notation.BlurPool(stride=blurred):
-            return blurred
-        case (
-            notation.Dropout()
-            | notation.DropPath()
-            | notation.ZeroPad()
-            | notation.SqueezeExcite()
-            | notation.EfficientChannelAttention()
-        ):
-            return 1
-        case _:
-            assert_never(layer)
-
-
-def unit(
-    work: Work,
-    term: notation.RowLayer,
-    settings: Settings,
-    origin: Origin,
-    *,
-    channels: int | None = None,
-    act: bool = True,
-    normed: bool = True,
-) -> Layer:
-    """One written layer, with the norm and the activation that it brings."""
-    match term:
-        case notation.Conv():
-            conv = _conv(work, term, settings, origin, channels or work.channels)
-            if term.bare or not normed:
-                return conv
-            activation = _activation(settings) if act else ir.Identity()
-            norm = _norm(work, settings, term.channels, replace(origin, at=term.at))
-            return ir.sequence(conv, norm, activation)
-        case notation.Pool():
-            padding = default_padding(term) if term.padding is None else term.padding
-            return ir.Pool(
-                kind=term.kind,
-                kernel=term.kernel,
-                stride=_stride(term),
-                padding=padding,
-                ceil=term.ceil,
-            )
-        case notation.BlurPool(stride=stride):
-            return ir.BlurPool(stride=stride)
-        case notation.SqueezeExcite(hidden=hidden):
-            return _squeeze_excite(work, term, hidden, channels or work.channels, origin)
-        case notation.EfficientChannelAttention(kernel=kernel):
-            return ir.EfficientChannelAttention(kernel=kernel)
-        case notation.ZeroPad(before=before, after=after):
-            return ir.ZeroPad(before=before, after=after)
-        case notation.Dropout(p=p):
-            return ir.Dropout(p)
-        case notation.DropPath(p=p):
-            return ir.DropPath(p)
-        case _:
-            assert_never(term)
-
-
-def _conv(
-    work: Work, term: notation.Conv, settings: Settings, origin: Origin, channels: int
-) -> ir.Conv:
-    groups = term.cardinality
-    for number, what in ((channels, "incoming channels"), (term.channels, "channels")):
-        if number % groups:
-            work.fault(
-                "cardinality",
-                f"{number} {what} do not divide into {groups} groups",
-                replace(origin, at=term.at),
-                help=f"C must divide {number}: {_near_divisors(number, groups)}",
-            )
-            groups = 1
-    standardized = settings.weights == "standardized" and not term.bare
-    if standardized and term.kernel == 1 and channels == groups:
-        work.fault(
-            "cardinality",
-            "filters of one value each cannot be standardized",
-            replace(origin, at=term.at),
-            help="a wider kernel, a smaller cardinality, or weights: plain",
-        )
-    normed = settings.norm != "none" and not term.bare
-    biases = (term.bias, None if term.bare else settings.bias, default_bias(normed=normed))
-    return ir.Conv(
-        in_channels=channels,
-        out_channels=term.channels,
-        kernel=term.kernel,
-        stride=_stride(term),
-        padding=default_padding(term) if term.padding is None else term.padding,
-        dilation=term.dilation or 1,
-        groups=groups,
-        bias=next(bias for bias in biases if bias is not None),
-        standardized=standardized,
-    )
-
-
-def _squeeze_excite(
-    work: Work, term: notation.SqueezeExcite, hidden: int, channels: int, origin: Origin
-) -> Layer:
-    if hidden > channels:
-        work.fault(
-            "attention",
-            f"a squeeze to {hidden} channels, and only {channels} come in",
-            replace(origin, at=term.at),
-            help=f"the hidden width is smaller: se {max(1, channels // 16)}",
-        )
-    return ir.SqueezeExcite(channels=channels, hidden=hidden)
-
-
-def _near_divisors(number: int, groups: int) -> str:
-    divisors = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
-    *near, last = map(str, sorted(sorted(divisors, key=lambda d: abs(d - groups))[:3]))
-    return f"{', '.join(near)} or {last}" if near else last
-
-
-def _norm(work: Work, settings: Settings, channels: int, origin: Origin) -> Layer:
-    match settings.norm:
-        case "none":
-            return ir.Identity()
-        case BatchNorm(eps=eps, momentum=momentum):
-            return ir.BatchNorm(channels=channels, eps=eps, momentum=momentum)
-        case GroupNorm(groups=groups, eps=eps):
-            groups = _norm_groups(work, channels, groups, origin)
-            return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
-        case EvoNorm(groups=groups, eps=eps):
-            groups = _norm_groups(work, channels, groups, origin)
-            return ir.EvoNorm(channels=channels, groups=groups, eps=eps)
-        case FilterResponseNorm(eps=eps):
-            return ir.FilterResponseNorm(channels=channels, eps=eps)
-        case _:
-            assert_never(settings.norm)
-
-
-def _norm_groups(work: Work, channels: int, groups: int, origin: Origin) -> int:
-    """A norm's groups, where they divide the channels."""
-    if channels % groups == 0:
-        return groups
-    work.fault(
-        "cardinality",
-        f"{channels} channels do not divide into the norm's {groups} groups",
-        origin,
-        help=f"groups must divide {channels}: {_near_divisors(channels, groups)}",
-    )
-    return 1
 
 
 def _shortcut(
@@ -392,10 +219,10 @@ def _projection(work: Work, settings: Settings, channels: int, pace: Pace, origi
             pass
         case _:
             assert_never(settings.projection)
-    conv = _conv(work, term, settings, origin, work.channels)
+    conv = convolution(work, term, settings, origin, work.channels)
     if settings.order == "pre":
         return ir.sequence(pool, conv)
-    return ir.sequence(pool, conv, _norm(work, settings, channels, origin))
+    return ir.sequence(pool, conv, norm_of(work, settings, channels, origin))
 
 
 def _projection_pool(stride: int) -> Layer:
@@ -419,8 +246,3 @@ def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) ->
         )
     pixels = ir.Pool(kind="max", kernel=1, stride=stride) if stride > 1 else ir.Identity()
     return ir.sequence(pixels, ir.PadChannels(extra=extra) if extra > 0 else ir.Identity())
-
-
-def convolves(row: Row) -> bool:
-    """Whether a row is one of blocks; pools and dropouts alone stand bare."""
-    return any(isinstance(layer, notation.Conv) for layer in row.layers)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from resnet_dsl import notation
-from resnet_dsl.elaborate.blocks import Pace, total_stride
+from resnet_dsl.elaborate.blocks import Pace
+from resnet_dsl.elaborate.units import total_stride
 from resnet_dsl.elaborate.work import Origin, Work
 from resnet_dsl.notation import Row
 from resnet_dsl.spec import Spec

@@ -18,22 +18,12 @@ from resnet_dsl.elaborate import Elaboration, drop_path_schedule, elaborate_with
 from resnet_dsl.folds.anatomy import Unit, anatomy, opening_length
 from resnet_dsl.ir import Network
 from resnet_dsl.notation import Branch, HeadLayer, RowLayer
+from resnet_dsl.recover.blocks import block, drop_path, is_pre_activated
 from resnet_dsl.recover.common import common_keys
+from resnet_dsl.recover.facts import ANY, ClashError, Facts, Reading, meet, unsayable
 from resnet_dsl.recover.runs import stages_of
 from resnet_dsl.recover.stages import StageWords, biases_of
-from resnet_dsl.recover.words import (
-    ANY,
-    ClashError,
-    Facts,
-    Reading,
-    block,
-    drop_path,
-    head_words,
-    is_pre_activated,
-    meet,
-    plain,
-    unsayable,
-)
+from resnet_dsl.recover.words import head_words, plain
 from resnet_dsl.spec import DEFAULTS, Settings, Spec
 
 STAGE_NAME: Final = "conv{}_x"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any, TypeVar
 
+from resnet_dsl.recover.facts import Facts
 from resnet_dsl.recover.stages import StageWords, differing, setting_of
-from resnet_dsl.recover.words import Facts
 from resnet_dsl.spec import CHOICES, DEFAULTS, BlockKeys, Norm, default_bias
 
 _T = TypeVar("_T")

@@ -18,8 +18,9 @@ from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.folds.anatomy import Unit
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.ir import Network
+from resnet_dsl.recover.blocks import block
+from resnet_dsl.recover.facts import Block, ClashError, Facts, Reading
 from resnet_dsl.recover.stages import StageWords
-from resnet_dsl.recover.words import Block, ClashError, Facts, Reading, block
 from resnet_dsl.spec import FirstDilation, StrideOn
 
 

@@ -19,7 +19,9 @@ from resnet_dsl.elaborate.work import Work
 from resnet_dsl.folds.anatomy import Unit, closes
 from resnet_dsl.ir import Network
 from resnet_dsl.notation import Branch, Conv, Row, RowLayer
-from resnet_dsl.recover.words import ANY, Block, Facts, drop_path, plain
+from resnet_dsl.recover.blocks import drop_path
+from resnet_dsl.recover.facts import ANY, Block, Facts
+from resnet_dsl.recover.words import plain
 from resnet_dsl.spec import (
     CHOICES,
     DEFAULTS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from resnet_dsl.elaborate import Elaboration
-from resnet_dsl.elaborate.blocks import convolves
+from resnet_dsl.elaborate.units import convolves
 from resnet_dsl.elaborate.work import Origin
 from resnet_dsl.folds.count import depth, macs, params
 from resnet_dsl.folds.shape import Sizes, traced

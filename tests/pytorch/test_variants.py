@@ -8,12 +8,12 @@ from functools import partial
 import pytest
 import timm
 import torch
-from timm.layers import EcaModule, GroupNormAct, create_conv2d
+from timm.layers import BatchNormAct2d, EcaModule, GroupNormAct, create_conv2d
 from timm.models.resnetv2 import ResNetV2
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from resnet_dsl import build, load, loads
+from resnet_dsl import build, elaborate, load, loads, recover
 from tests.pytorch.reference import (
     assert_same_training_step,
     image,
@@ -206,6 +206,46 @@ def test_a_combination_that_nobody_ships(eca: bool) -> None:
     out = ours.train()(x)
     out.square().sum().backward()
     assert all(weight.grad is not None for weight in ours.parameters())
+
+
+@pytest.mark.parametrize(
+    ("block", "basic"),
+    [
+        ("[1x1, {mid}], [3x3, {mid}], [1x1, {out}]", False),
+        ("[3x3, {out}], [3x3, {out}]", True),
+    ],
+)
+def test_only_pre_activated_bottlenecks_project_where_the_shape_stays(
+    block: str, basic: bool
+) -> None:
+    theirs: nn.Module = ResNetV2(
+        [2, 2],
+        channels=(64, 128),
+        num_classes=10,
+        basic=basic,
+        bottle_ratio=1.0 if basic else 0.25,
+        norm_layer=BatchNormAct2d,
+        conv_layer=create_conv2d,
+    )
+    first, second = (block.format(mid=out // 4, out=out) for out in (64, 128))
+    page = f"""
+input: 3x64x64
+stem: ["7x7, 64, /2", "3x3 max pool, /2"]
+block: {{order: pre}}
+stages: {{conv2_x: "[{first}] x 2", conv3_x: "[{second}] x 2"}}
+head: [average pool, 10-d 1x1 conv, flatten]
+init: {{scheme: vgg}}
+"""
+    shuffle_statistics(theirs)
+    spec = loads(page)
+    ours = build(spec, seed=0, naming="timm")
+    ours.load_state_dict(theirs.state_dict())
+    projects = "stages.0.blocks.0.downsample.conv.weight" in ours.state_dict()
+    assert projects is not basic
+    x = image(2, 3, 75, 83)
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(x), theirs.eval()(x))
+    assert recover(elaborate(spec)).stages == spec.stages
 
 
 def test_drop_paths_are_timms() -> None:
