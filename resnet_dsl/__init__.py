@@ -4,8 +4,9 @@
     network = elaborate(spec)         what is built            recover(network)   and back
     model = build("resnet50")         PyTorch, torchvision's to the bit; `model.spec` gives the page
     analyze("resnet50").macs          answers without building
+    lift(model, (3, 224, 224)).spec   any PyTorch model, by what it computes, as a page
 
-Only `build` needs torch.
+Only `build` and `lift` need torch.
 
 >>> analyze("resnet50").layers, analyze("resnet50").params
 (50, 25557032)
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from resnet_dsl.folds.naming import Naming
-    from resnet_dsl.pytorch.modules import Device, DType, Net
+    from resnet_dsl.pytorch.lift import Lifted
+    from resnet_dsl.pytorch.modules import Device, DType, Module, Net
 
 __all__ = [
     "Analysis",
@@ -42,6 +44,7 @@ __all__ = [
     "dump",
     "dumps",
     "elaborate",
+    "lift",
     "load",
     "loads",
     "recover",
@@ -87,3 +90,19 @@ def build(
         naming=naming,
         features=features,
     )
+
+
+def lift(model: Module, input: Sequence[int]) -> Lifted:
+    """The page of a PyTorch model for images of the size `input` (channels, height, width).
+
+    It reads what the model computes, by exporting it, in evaluation and in training: not its class,
+    nor the names of its parameters. The result has the `spec`, the `network`, and in `weights` the
+    model's name for each of ours. The model is neither changed nor moved. Raises `SpecError` where
+    it computes what the language has no words for.
+
+    >>> lift(build("cifar/resnet20"), (3, 32, 32)).spec.block.shortcut
+    'padding'
+    """
+    from resnet_dsl.pytorch.lift import lift_model
+
+    return lift_model(model, input)

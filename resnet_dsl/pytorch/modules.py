@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Device: TypeAlias = torch.device | str | int
 DType: TypeAlias = torch.dtype
+Module: TypeAlias = nn.Module
 
 
 class Scope(nn.Module):
