@@ -309,19 +309,46 @@ def test_what_training_hides_is_named() -> None:
     assert "drop path" in hidden
 
 
-class Fourier(nn.Module):
-    def __init__(self) -> None:
+class First(nn.Module):
+    """Something in front of a network."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.layer = Lambda(lambda x: torch.fft.fft(x).real)
+        self.layer = Lambda(function)
         self.net = Functional()
 
     def forward(self, x: Tensor) -> Any:
         return self.net(self.layer(x))
 
 
-def test_what_cannot_be_said_is_refused_with_its_place() -> None:
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.fft.fft(x).real,
+        lambda x: x * 2,
+        lambda x: x + 1,
+        lambda x: x + x,
+        lambda x: x[:, :, :20],
+        lambda x: x[:, :, 1::2, 1::2],
+        lambda x: x[:, :, ::2],
+        lambda x: functional.gelu(x, approximate="tanh"),
+        lambda x: functional.elu(x, alpha=0.5),
+        lambda x: functional.leaky_relu(x, 0.2),
+        lambda x: functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        lambda x: functional.max_pool2d(x, 3, 1, 1, dilation=2),
+        lambda x: functional.group_norm(x, 3),
+        lambda x: functional.instance_norm(x),
+        lambda x: x.transpose(2, 3),
+        lambda x: x.flip(3),
+        lambda x: pad(x, (1, 0, 2, 0)),
+        lambda x: pad(x, (1, 1, 1, 1), value=1.0),
+    ],
+)
+def test_what_cannot_be_said_is_refused_with_its_place(
+    function: Callable[[Tensor], Tensor],
+) -> None:
     with pytest.raises(SpecError, match=r"layer: .* is no layer of this language"):
-        lift(Fourier(), (3, 33, 30))
+        lift(First(function), (3, 33, 30))
 
 
 def scrambled(model: nn.Module) -> nn.Module:

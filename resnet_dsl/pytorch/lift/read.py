@@ -87,6 +87,8 @@ class Layers:
         (before,) = here.inputs
         if here.name in _SKIPPED:
             return [], before
+        if (stride := _pixels(here, before)) is not None:
+            return [ir.Pool(kind="max", kernel=1, stride=stride)], before.inputs[0]
         if here.name == "conv2d" and self._is_blur(here):
             return [ir.BlurPool(stride=_one(here, "stride"))], before.inputs[0]
         return self._single(here, before), before
@@ -100,11 +102,11 @@ class Layers:
             case "batch_norm":
                 return [self._batch_norm(here)]
             case "group_norm":
-                weight, bias = _weights(here, "weight", "bias")
-                norm = ir.GroupNorm(
-                    channels=here.shape[1], groups=here["num_groups"], eps=here["eps"]
-                )
-                return [self.weighing(norm, weight=weight, bias=bias)]
+                return [self._group_norm(here)]
+            case "gelu" if here["approximate"] != "none":
+                raise refused(here, "an approximated gelu")
+            case "elu" if (here["alpha"], here["scale"], here["input_scale"]) != (1, 1, 1):
+                raise refused(here, "a scaled elu")
             case name if name in _ACTS:
                 return [ir.Act(_ACTS[name])]
             case "hardtanh" if (here["min_val"], here["max_val"]) == (0, 6):
@@ -128,10 +130,17 @@ class Layers:
                 return [ir.Softmax()]
             case "pad" | "constant_pad_nd":
                 return [_padded(here)]
-            case "slice":
-                return _sliced(here, before)
+            case "slice" if here.shape == before.shape:
+                return []
             case _:
                 raise refused(here)
+
+    def _group_norm(self, here: Operation) -> Layer:
+        weight, bias = _weights(here, "weight", "bias")
+        if weight is None or bias is None:
+            raise refused(here, "a group norm without weights")
+        norm = ir.GroupNorm(channels=here.shape[1], groups=here["num_groups"], eps=here["eps"])
+        return self.weighing(norm, weight=weight, bias=bias)
 
     def _conv(self, here: Operation) -> Layer:
         weight, bias = here["weight"], here["bias"]
@@ -163,16 +172,13 @@ class Layers:
         weight, (before,) = here["weight"], here.inputs
         if before.name not in {"pad", "reflection_pad2d"} or not isinstance(weight, Weight):
             return False
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        binomial = (line[:, None] * line[None, :]).expand(here.shape[1], 1, 3, 3)
         reflected = before["mode"] in {None, "reflect"} and list(before["pad"] or before["padding"])
-        value = weight.value.expand(binomial.shape) if weight.value.dim() == 4 else weight.value
-        return (
-            reflected == [1, 1, 1, 1]
-            and here["groups"] == here.shape[1]
-            and value.shape == binomial.shape
-            and torch.equal(value.cpu().float(), binomial)
-        )
+        if reflected != [1, 1, 1, 1] or here["groups"] != here.shape[1]:
+            return False
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        binomial = line[:, None] * line[None, :]
+        value = weight.value.cpu().float()
+        return value.shape[1:] == (1, 3, 3) and bool((value == binomial).all())
 
     def _batch_norm(self, here: Operation) -> Layer:
         names = ("weight", "bias", "running_mean", "running_var")
@@ -237,8 +243,10 @@ class Layers:
         variance = _past_views(deviation.inputs[0].inputs[0])
         if gate.name != "sigmoid" or variance.name != "var" or variance["unbiased"] or v is None:
             return None
-        eps = deviation.inputs[0]["other"]
-        groups = variance.inputs[0].shape[1]
+        eps, grouped = deviation.inputs[0]["other"], variance.inputs[0].shape
+        if not isinstance(eps, float) or len(grouped) != 5 or variance["dim"] != [2, 3, 4]:
+            return None
+        groups = grouped[1]
         norm = ir.EvoNorm(channels=here.shape[1], groups=groups, eps=eps)
         return [self.weighing(norm, weight=weight, bias=bias, v=v)], x
 
@@ -251,9 +259,12 @@ class Layers:
         x, factor = _ordered(*product.inputs)
         root = _past_views(factor)
         mean = _past_views(root.inputs[0].inputs[0]) if root.name == "rsqrt" else root
-        if mean.name != "mean" or _past_views(mean.inputs[0]).name not in {"square", "pow"}:
+        power = _past_views(mean.inputs[0])
+        squared = power.name == "square" or (power.name == "pow" and power["exponent"] == 2)
+        eps = root.inputs[0]["other"]
+        if mean.name != "mean" or not squared or not isinstance(eps, float):
             return None
-        norm = ir.FilterResponseNorm(channels=here.shape[1], eps=root.inputs[0]["other"])
+        norm = ir.FilterResponseNorm(channels=here.shape[1], eps=eps)
         return [self.weighing(norm, weight=weight, bias=bias, tau=tau)], x
 
     def _attention(self, here: Operation, fork: Operation) -> list[Layer]:
@@ -429,16 +440,14 @@ def _padded(here: Operation) -> Layer:
     return ir.ZeroPad(before=left, after=right)
 
 
-def _sliced(here: Operation, before: Operation) -> list[Layer]:
-    """Every n-th pixel: a strided slice of the height, and the same of the width behind it."""
-    if here.shape == before.shape:
-        return []
-    pixels = here["dim"] == 3 and before.name == "slice" and before["dim"] == 2
-    if pixels and here["step"] == before["step"] and not here["start"] and not before["start"]:
-        return [ir.Pool(kind="max", kernel=1, stride=here["step"])]
-    if here["dim"] == 2 and not here["start"]:
-        return []  # read with the slice of the width
-    raise refused(here, "a part of a map")
+def _pixels(here: Operation, before: Operation) -> int | None:
+    """The stride of every n-th pixel: a strided slice of the height, and the same of the width."""
+    slices = here.name == before.name == "slice" and (before["dim"], here["dim"]) == (2, 3)
+    if not slices or here["step"] != before["step"] or here["step"] == 1:
+        return None
+    size = before.inputs[0].shape
+    ends = (before["end"] or size[2]) >= size[2] and (here["end"] or size[3]) >= size[3]
+    return int(here["step"]) if ends and not before["start"] and not here["start"] else None
 
 
 def refused(here: Operation, what: str | None = None) -> SpecError:
