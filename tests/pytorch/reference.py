@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from hypothesis import settings
 from torch import Tensor, nn
 
 TORCHVISION = [
@@ -22,6 +23,9 @@ TORCHVISION = [
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
+
+BUILT = min(500, settings().max_examples)
+"""How many random pages are built, which takes longer than reading them."""
 
 PLAIN = [
     "alexnet",

@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -18,7 +18,7 @@ from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import BlurPool, Network, Sequence, Vector
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import chosen
+from tests.pytorch.reference import BUILT, chosen
 from tests.strategies import specs
 
 
@@ -60,11 +60,13 @@ def test_sizes_and_params_agree_with_the_modules(name: str) -> None:
     assert analyze(name).params == sum(weight.numel() for weight in model.parameters())
 
 
+@settings(max_examples=BUILT)
 @given(specs())
 def test_sizes_agree_for_any_page(spec: Spec) -> None:
     assert_folds_agree(elaborate(spec), build(spec, device="meta"))
 
 
+@settings(max_examples=BUILT)
 @given(specs())
 def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
     network = elaborate(spec)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +14,7 @@ from resnet_dsl import build, elaborate, ir
 from resnet_dsl.folds.naming import members, named
 from resnet_dsl.ir import Layer, Network, Path
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import image, outputs, shuffle_statistics
+from tests.pytorch.reference import BUILT, image, outputs, shuffle_statistics
 from tests.strategies import networks, specs
 
 
@@ -131,16 +131,19 @@ def assert_means_its_network(source: Spec | Network) -> None:
     assert torch.equal(x, kept)
 
 
+@settings(max_examples=BUILT)
 @given(specs())
 def test_models_mean_their_page(spec: Spec) -> None:
     assert_means_its_network(spec)
 
 
+@settings(max_examples=BUILT)
 @given(networks())
 def test_models_mean_their_network(network: Network) -> None:
     assert_means_its_network(network)
 
 
+@settings(max_examples=BUILT)
 @given(specs())
 def test_any_model_trains(spec: Spec) -> None:
     """Nothing works in place on what a gradient needs."""
