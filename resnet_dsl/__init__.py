@@ -65,8 +65,8 @@ def build(
     """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` gives back the page.
 
     Module tree, weights and outputs are torchvision's, or timm's by `naming`. Weights are drawn on
-    the CPU in float32, then cast and moved: `seed` draws them from a generator of their own, None
-    from torch's global one. `init=False` leaves them as memory has them, for a model that is about
+    the CPU in float32, then cast and moved: with a `seed` by a generator of their own, else by
+    the global one of torch. `init=False` leaves them as memory has them, for a model that is about
     to load others; on the meta device nothing is drawn. With `features`, names of stages, the model
     has no head and gives a dict of their maps; nothing is built that they do not need. Raises
     `SpecError` where the source is no network, and ImportError where torch is not installed.

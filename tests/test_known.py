@@ -111,6 +111,20 @@ def test_cifar_variants_have_their_papers_params(name: str) -> None:
     assert round(analyze(name).params / 1e6, 1) == MILLIONS[name]
 
 
+def test_shortcuts_and_attention_are_counted_by_hand() -> None:
+    """A projection from i to o channels has i x o weights and a norm's 2 x o."""
+    blocks = {64: 3, 128: 4, 256: 6, 512: 3}
+    changing = sum(c // 2 * c + 2 * c for c in (128, 256, 512))
+    staying = sum((n - (c > 64)) * (c * c + 2 * c) for c, n in blocks.items())
+    projected = analyze("resnet34").params
+    assert analyze("paper/resnet34-A").params == projected - changing
+    assert analyze("paper/resnet34-C").params == projected + staying
+    for depth, n in ((20, 3), (110, 18)):
+        attention = sum(n * (2 * c * (c // 16) + c // 16 + c) for c in (16, 32, 64))
+        plain = analyze(f"cifar/resnet{depth}").params
+        assert analyze(f"cifar/se_resnet{depth}").params == plain + attention
+
+
 def test_lenet5_is_counted_by_hand() -> None:
     """Two convolutions of 5x5, then 400 x 120, 120 x 84 and 84 x 10, each with its biases."""
     by_hand = (25 + 1) * 6 + (25 * 6 + 1) * 16 + 401 * 120 + 121 * 84 + 85 * 10

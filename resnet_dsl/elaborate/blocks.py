@@ -17,6 +17,7 @@ from resnet_dsl.elaborate.units import (
     width_of,
 )
 from resnet_dsl.elaborate.work import Origin, Work
+from resnet_dsl.folds.anatomy import is_bottleneck
 from resnet_dsl.ir import Layer
 from resnet_dsl.notation import Branch, Row
 from resnet_dsl.spec import Settings, StrideOn
@@ -104,7 +105,7 @@ def opening(work: Work, settings: Settings, origin: Origin) -> Layer:
 def _is_pre_activated_bottleneck(row: Row, settings: Settings) -> bool:
     """Those always project where they enter a stage, as in Google's BiT and in timm."""
     kernels = [layer.kernel for layer in row.layers if isinstance(layer, notation.Conv)]
-    return settings.order == "pre" and len(kernels) == 3 and kernels[0] == kernels[2] == 1
+    return settings.order == "pre" and is_bottleneck(kernels)
 
 
 def paced(row: Row, settings: Settings, pace: Pace) -> Row:

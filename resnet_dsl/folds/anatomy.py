@@ -102,6 +102,16 @@ def unit_length(ahead: Sequence[Layer]) -> int:
     return 1 + (opening_length(behind) or isinstance(behind[0] if behind else None, Norm))
 
 
+def is_pre_activated(block: Residual) -> bool:
+    """A block with nothing behind its addition: He et al. 2016, figure 1b."""
+    return block.after == Identity()
+
+
+def is_bottleneck(kernels: Sequence[int]) -> bool:
+    """A body of 1x1, anything and 1x1: He et al. 2015, figure 5, right."""
+    return len(kernels) == 3 and kernels[0] == kernels[2] == 1
+
+
 def opening_length(ahead: Sequence[Layer]) -> int:
     """How many layers a norm and its activation are, or an activation alone."""
     match ahead:

@@ -15,10 +15,10 @@ from typing import Final
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaborate import Elaboration, drop_path_schedule, elaborate_with_origins
-from resnet_dsl.folds.anatomy import Unit, anatomy, opening_length
+from resnet_dsl.folds.anatomy import Unit, anatomy, is_pre_activated, opening_length
 from resnet_dsl.ir import Network
 from resnet_dsl.notation import Branch, HeadLayer, RowLayer
-from resnet_dsl.recover.blocks import block, drop_path, is_pre_activated
+from resnet_dsl.recover.blocks import block, drop_path
 from resnet_dsl.recover.common import common_keys
 from resnet_dsl.recover.facts import ANY, ClashError, Facts, Reading, meet, unsayable
 from resnet_dsl.recover.runs import stages_of

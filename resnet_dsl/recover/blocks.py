@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import opening_length
+from resnet_dsl.elaborate.units import total_stride
+from resnet_dsl.folds.anatomy import is_bottleneck, is_pre_activated, opening_length
 from resnet_dsl.ir import Layer, Path
-from resnet_dsl.notation import BlurPool, Branch, Conv, Pool, RowLayer
+from resnet_dsl.notation import Branch, Conv, RowLayer
 from resnet_dsl.recover.facts import (
     Block,
     Choices,
@@ -48,11 +48,6 @@ def _plain(layers: Sequence[Layer], start: int, reading: Reading) -> Block:
     return Block(branches=(words,), facts=facts, joins=True)
 
 
-def is_pre_activated(layer: ir.Residual) -> bool:
-    """A block with nothing behind its addition."""
-    return layer.after == ir.Identity()
-
-
 def drop_path(layer: ir.Residual) -> float:
     """The probability with which a block is dropped; 0 where it is never."""
     last = ir.steps(layer.body)[-1:]
@@ -81,9 +76,8 @@ def _residual(layer: ir.Residual, opening: Sequence[Layer], path: Path, reading:
         convs = [word for words, _ in found for word in words if isinstance(word, Conv)]
         if not convs:
             raise unsayable(path, "a residual block without a convolution")
-        total = prod(_stride(word) for word in found[0][0])
-        kernels = [conv.kernel for conv in convs]
-        bottleneck = len(kernels) == 3 and kernels[0] == kernels[2] == 1
+        total = total_stride(found[0][0])
+        bottleneck = is_bottleneck([conv.kernel for conv in convs])
         needed = reading.enters and bottleneck and is_pre_activated(layer)
         shortcut = _shortcut(layer, total, (*path, "shortcut"), reading, needed=needed)
         return _joined(found, facts & shortcut)
@@ -116,10 +110,6 @@ def _manner(
         case _:
             raise unsayable(path, "a residual block without an activation around its addition")
     return facts & Facts(choices=showing(order="pre"))
-
-
-def _stride(word: RowLayer) -> int:
-    return word.stride or 1 if isinstance(word, Conv | Pool | BlurPool) else 1
 
 
 def _shortcut(

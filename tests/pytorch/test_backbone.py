@@ -152,7 +152,18 @@ def test_maps_of_any_network_are_those_on_its_way(name: str, naming: str) -> Non
         names = list(spec.stages)
         kept = names[: names.index(stage) + 1]
         cut = cut.model_copy(update={"stages": {n: spec.stages[n] for n in kept}})
-        if not name.startswith("timm/resnetv2"):  # its last block would leave a norm behind
+        if name.startswith("timm/resnetv2"):  # cut, its last block would leave a norm behind
+            whole = build(spec, seed=0, naming=naming).eval()  # type: ignore[arg-type]
+            module = "stages.{}" if naming == "timm" else "layer{}"
+            number = names.index(stage) + (naming == "torchvision")
+            maps: list[Tensor] = []
+            whole.get_submodule(module.format(number)).register_forward_hook(
+                lambda _module, _inputs, out, maps=maps: maps.append(out)
+            )
+            with torch.no_grad():
+                whole(X)
+            assert torch.equal(found, maps[0])
+        else:
             twin = build(cut, init=False).eval()
             weights = zip(twin.state_dict(), ours.state_dict().values(), strict=True)
             twin.load_state_dict(dict(weights))

@@ -328,6 +328,7 @@ class First(nn.Module):
         lambda x: x * 2,
         lambda x: x + 1,
         lambda x: x + x,
+        lambda x: x.clamp(min=0.5),
         lambda x: x[:, :, :20],
         lambda x: x[:, :, 1::2, 1::2],
         lambda x: x[:, :, ::2],
@@ -349,6 +350,11 @@ def test_what_cannot_be_said_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(SpecError, match=r"layer: .* is no layer of this language"):
         lift(First(function), (3, 33, 30))
+
+
+def test_a_block_without_a_convolution_is_refused() -> None:
+    with pytest.raises(SpecError, match="without"):
+        lift(First(lambda x: x + relu(x)), (3, 33, 30))
 
 
 def scrambled(model: nn.Module) -> nn.Module:

@@ -13,9 +13,8 @@ from timm.models.resnetv2 import ResNetV2
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from resnet_dsl import build, elaborate, load, loads, recover
+from resnet_dsl import build, elaborate, loads, recover
 from tests.pytorch.reference import (
-    assert_same_training_step,
     image,
     shuffle_statistics,
     stop_dropping,
@@ -249,24 +248,23 @@ init: {{scheme: vgg}}
 
 
 def test_drop_paths_are_timms() -> None:
-    theirs = timm.create_model("resnet18", drop_path_rate=0.5)
+    """Nine blocks: eighths of a rate are exact, however they are counted."""
+    theirs = timm.models.resnet.ResNet(
+        timm.models.resnet.BasicBlock, [2, 2, 3, 2], drop_path_rate=0.5
+    )
     shuffle_statistics(theirs)
-    ours = build(loads("extends: timm/resnet18\ndrop_path: 0.5"), init=False)
+    row = "[[3x3, 256], [3x3, 256]] x 3"
+    page = f"extends: timm/resnet18\ndrop_path: 0.5\nstages: {{conv4_x: '{row}'}}"
+    ours = build(loads(page), init=False)
     ours.load_state_dict(theirs.state_dict())
     own = [m.p for m in ours.modules() if type(m).__name__ == "DropPath"]
-    other = [m.drop_prob for m in theirs.modules() if type(m).__name__ == "DropPath"]
-    assert own == pytest.approx(other, abs=1e-12)
+    assert own == [m.drop_prob for m in theirs.modules() if type(m).__name__ == "DropPath"]
     x = image(4, 3, 75, 83)
-    torch.manual_seed(0)
-    expected = theirs.train()(x)
-    torch.manual_seed(0)
-    out = ours.train()(x)
-    assert torch.allclose(out, expected, atol=1e-5)  # rates differ in the last bit
-    assert torch.equal(ours.eval()(x), theirs.eval()(x))
-    assert not torch.equal(out, ours.train()(x))
-
-
-def test_a_drop_path_that_keeps_all_is_the_block() -> None:
-    theirs, ours = (build(page, seed=0) for page in ("resnet18", loads("extends: resnet18")))
-    assert_same_training_step(ours, theirs, image(2, 3, 75, 83))
-    assert load("resnet18").drop_path == 0
+    with torch.no_grad():
+        torch.manual_seed(0)
+        expected = theirs.train()(x)
+        torch.manual_seed(0)
+        found = ours.train()(x)
+        assert torch.equal(found, expected)
+        assert torch.equal(ours.eval()(x), theirs.eval()(x))
+        assert not torch.equal(found, ours.train()(x))

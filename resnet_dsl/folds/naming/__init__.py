@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, assert_never
 
+from resnet_dsl.folds.anatomy import is_pre_activated
 from resnet_dsl.folds.naming.inception import inception
 from resnet_dsl.folds.naming.plain import plain
 from resnet_dsl.folds.naming.preact import preact
@@ -18,7 +19,7 @@ from resnet_dsl.folds.naming.residual import residual
 from resnet_dsl.folds.naming.tree import Aside, Program, Scope
 from resnet_dsl.folds.naming.tree import Member as Member
 from resnet_dsl.folds.naming.tree import members as members
-from resnet_dsl.ir import Act, Identity, Network, Norm, Parallel, Residual, steps
+from resnet_dsl.ir import Network, Parallel, Residual
 
 Naming: TypeAlias = Literal["torchvision", "timm"]
 Taps: TypeAlias = Mapping[int, Program]
@@ -40,7 +41,7 @@ def named(network: Network, naming: Naming = "torchvision", taps: Taps | None = 
         found[aux.behind] = (*found.get(aux.behind, ()), Aside(f"aux{number}"))
     blocks = [layer for layer in network.layers if isinstance(layer, Residual)]
     match naming:
-        case "timm" if any(map(_pre_activated, blocks)):
+        case "timm" if any(map(is_pre_activated, blocks)):
             return preact(network, found)
         case "timm" | "torchvision":
             if blocks:
@@ -50,7 +51,3 @@ def named(network: Network, naming: Naming = "torchvision", taps: Taps | None = 
             return plain(network, found)
         case _:
             assert_never(naming)
-
-
-def _pre_activated(block: Residual) -> bool:
-    return block.after == Identity() or isinstance(steps(block.body)[0], Norm | Act)

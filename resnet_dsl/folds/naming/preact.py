@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import Unit, anatomy, opening_length
+from resnet_dsl.folds.anatomy import Unit, anatomy, is_pre_activated, opening_length
 from resnet_dsl.folds.naming.draft import (
     Draft,
     auxiliaries,
@@ -97,7 +97,7 @@ def _block(blocks: Draft, name: str, network: Network, unit: Unit) -> list[tuple
 def _residual(network: Network, unit: Unit) -> Scope:
     block, path = unit.main, (unit.stop - 1,)
     assert isinstance(block, Residual)
-    draft = Draft("norm", ahead=block.after == Identity())
+    draft = Draft("norm", ahead=is_pre_activated(block))
     shortcut: Program = ()
     if not isinstance(block.shortcut, Identity):
         draft.enter("downsample", _downsample(block.shortcut, (*path, "shortcut")))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import Unit, anatomy
+from resnet_dsl.folds.anatomy import Unit, anatomy, is_bottleneck, is_pre_activated
 from resnet_dsl.folds.naming.draft import (
     Draft,
     auxiliaries,
@@ -21,7 +21,7 @@ from resnet_dsl.folds.naming.draft import (
     sequential,
 )
 from resnet_dsl.folds.naming.tree import Add, Kind, Program, Scope
-from resnet_dsl.ir import Act, Conv, Identity, Layer, Network, Norm, Parallel, Pool, Residual
+from resnet_dsl.ir import Act, Conv, Identity, Layer, Network, Parallel, Pool, Residual
 
 
 def residual(network: Network, taps: Mapping[int, Program]) -> Scope:
@@ -122,13 +122,13 @@ def _move_last(draft: Draft, act: Layer) -> None:
 
 def _block_kind(block: Residual) -> Kind:
     """The two blocks of He et al. 2015, figure 5, by the kernels of the body."""
-    if block.after == Identity() or isinstance(ir.steps(block.body)[0], Norm):
+    if is_pre_activated(block):
         return "PreActBlock"
     kernels = [layer.kernel for layer in ir.steps(block.body) if isinstance(layer, Conv)]
     match kernels:
         case [_, _]:
             return "BasicBlock"
-        case [1, _, 1]:
+        case _ if is_bottleneck(kernels):
             return "Bottleneck"
         case _:
             return "ResidualBlock"

@@ -56,16 +56,14 @@ def lift_model(model: nn.Module, input: Sequence[int]) -> Lifted:
         if _in_evaluation(trained) == _in_evaluation(network):
             network = _scheduled(trained)
         else:
-            undetermined = (
-                "drop path, dropout and auxiliary heads: training computes other layers",
-            )
+            undetermined = (f"{_IN_TRAINING}: training computes other layers",)
+    spec = recover(network)
     ours = {path: name for name, member in members(named(network)) for path in member.paths}
     weights = {
         f"{ours[path]}.{key}": theirs
         for path, leaf in _leaves(network)
         for key, theirs in reader.names.get(id(leaf), {}).items()
     }
-    spec = recover(network)
     return Lifted(spec=spec, network=network, weights=weights, undetermined=undetermined)
 
 
