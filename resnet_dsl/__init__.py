@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from resnet_dsl.folds.naming import Naming
-    from resnet_dsl.pytorch.lift import Lifted
+    from resnet_dsl.lifted import Lifted
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
 
 __all__ = [

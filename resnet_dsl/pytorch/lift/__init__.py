@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -19,27 +19,13 @@ from resnet_dsl.elaborate import drop_path_schedule
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.naming import members, named
 from resnet_dsl.ir import Network, Shape
+from resnet_dsl.lifted import Lifted, Undetermined
 from resnet_dsl.pytorch.lift.graph import Graph, read_graph
 from resnet_dsl.pytorch.lift.read import Layers
 from resnet_dsl.recover import recover
 from resnet_dsl.recover.blocks import drop_path
-from resnet_dsl.spec import Spec
 
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
-    """A model as a page and a network.
-
-    `weights` has the model's name for each name of ours (torchvision's naming), `undetermined` what
-    the model would not show.
-    """
-
-    spec: Spec
-    network: Network
-    weights: dict[str, str]
-    undetermined: tuple[str, ...] = ()
 
 
 def lift_model(model: nn.Module, input: Sequence[int]) -> Lifted:
@@ -47,7 +33,7 @@ def lift_model(model: nn.Module, input: Sequence[int]) -> Lifted:
     shape = Shape(*input)
     reader = Layers()
     network = reader.network(_exported(model, shape, training=False), shape)
-    undetermined: tuple[str, ...] = ()
+    undetermined: tuple[Undetermined, ...] = ()
     try:
         trained = reader.network(_exported(model, shape, training=True), shape)
     except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
@@ -56,7 +42,7 @@ def lift_model(model: nn.Module, input: Sequence[int]) -> Lifted:
         if _in_evaluation(trained) == _in_evaluation(network):
             network = _scheduled(trained)
         else:
-            undetermined = (f"{_IN_TRAINING}: training computes other layers",)
+            undetermined = (Undetermined(_IN_TRAINING, "none", "training computes other layers"),)
     spec = recover(network)
     ours = {path: name for name, member in members(named(network)) for path in member.paths}
     weights = {
@@ -90,9 +76,9 @@ def _dropping(block: ir.Residual, p: float) -> ir.Residual:
     return replace(block, body=ir.sequence(*own, ir.DropPath(p) if p else ir.Identity()))
 
 
-def _unshown(error: Exception) -> str:
+def _unshown(error: Exception) -> Undetermined:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{_IN_TRAINING}: training cannot be exported ({reason[:100]})"
+    return Undetermined(_IN_TRAINING, "none", f"training cannot be exported: {reason[:100]}")
 
 
 def _leaves(network: Network) -> Iterator[tuple[ir.Path, ir.Leaf]]:
