@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from resnet_dsl.diagnostics import fail, nearest
-from resnet_dsl.folds.naming import Naming, named
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.elaborate.work import Origin
+from resnet_dsl.folds.naming import Naming, NamingError, Taps, named
 from resnet_dsl.folds.naming.tree import Keep, Scope, up_to_last_keep
 from resnet_dsl.pages import Resolved
 from resnet_dsl.pytorch.init import initialize
@@ -39,7 +40,7 @@ def build_model(
     """`resnet_dsl.build`, of a source that is resolved already."""
     network = resolved.network
     keeps = _keeps(resolved, features) if features is not None else {}
-    scope = named(network, naming, keeps)
+    scope = _scope(resolved, naming, keeps)
     model = lower(scope)
     assert isinstance(model, Net)
     model.spec = resolved.spec
@@ -55,6 +56,20 @@ def build_model(
         _drop(model, scope, kept)
         model.program = kept.program
     return model.to(device=device, dtype=dtype or torch.get_default_dtype())
+
+
+def _scope(resolved: Resolved, naming: Naming, keeps: Taps) -> Scope:
+    """The module tree; a network that the naming does not know is refused at its place."""
+    with resolved.placing():
+        try:
+            return named(resolved.network, naming, keeps)
+        except NamingError as error:
+            origins = resolved.elaboration.origins
+            origin = origins[int(error.path[0])] if error.path else Origin(())
+            fault = Diagnostic(
+                code="value", message=error.message, path=origin.path, within=origin.at
+            )
+            raise SpecError([fault]) from None
 
 
 def _keeps(resolved: Resolved, features: Sequence[str]) -> dict[int, tuple[Keep, ...]]:

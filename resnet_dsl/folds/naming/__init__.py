@@ -16,12 +16,14 @@ from resnet_dsl.folds.naming.inception import inception
 from resnet_dsl.folds.naming.plain import plain
 from resnet_dsl.folds.naming.preact import preact
 from resnet_dsl.folds.naming.residual import residual
+from resnet_dsl.folds.naming.transformers import NamingError as NamingError
+from resnet_dsl.folds.naming.transformers import transformers
 from resnet_dsl.folds.naming.tree import Aside, Program, Scope
 from resnet_dsl.folds.naming.tree import Member as Member
 from resnet_dsl.folds.naming.tree import members as members
 from resnet_dsl.ir import Network, Parallel, Residual
 
-Naming: TypeAlias = Literal["torchvision", "timm"]
+Naming: TypeAlias = Literal["torchvision", "timm", "transformers"]
 Taps: TypeAlias = Mapping[int, Program]
 """Steps to run behind so many layers of a network."""
 
@@ -29,8 +31,9 @@ Taps: TypeAlias = Mapping[int, Program]
 def named(network: Network, naming: Naming = "torchvision", taps: Taps | None = None) -> Scope:
     """The module tree of a network in a library's naming.
 
-    Where the library does not have such a network, the like of it. timm names pre-activated
-    networks in a way of its own (`resnetv2`), all others as torchvision does.
+    Where torchvision or timm does not have such a network, the like of it; transformers says few,
+    and for the others there is a `NamingError`. timm names pre-activated networks in a way of its
+    own (`resnetv2`), all others as torchvision does.
 
     >>> from resnet_dsl import elaborate, load
     >>> list(named(elaborate(load("resnet18"))).children)[:5]
@@ -41,6 +44,8 @@ def named(network: Network, naming: Naming = "torchvision", taps: Taps | None = 
         found[aux.behind] = (*found.get(aux.behind, ()), Aside(f"aux{number}"))
     blocks = [layer for layer in network.layers if isinstance(layer, Residual)]
     match naming:
+        case "transformers":
+            return transformers(network, found)
         case "timm" if any(map(is_pre_activated, blocks)):
             return preact(network, found)
         case "timm" | "torchvision":
