@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from resnet_dsl.diagnostics import fail
 from resnet_dsl.folds.naming import Naming
 from resnet_dsl.pages import Source, resolve
 from resnet_dsl.pytorch.build import build_model
-from resnet_dsl.pytorch.weights import SUFFIXES, load_weights, save_weights
+from resnet_dsl.pytorch.weights import check_output, load_weights, save_weights
 from resnet_dsl.report.analysis import Analysis, analysis
 
 
@@ -46,7 +45,7 @@ def trial(
 
     Raises `SpecError` for bad pages, weights that do not fit, and devices that are not there.
     """
-    _check_output(output)
+    check_output(output)
     where = _device(device)
     start = time.perf_counter()
     resolved = resolve(source)
@@ -81,18 +80,6 @@ def trial(
         build_seconds=built - compiled,
         forward_seconds=ran - built,
     )
-
-
-def _check_output(output: Path | None) -> None:
-    """What can be known of the file before the work is done."""
-    if output is None:
-        return
-    if output.suffix not in SUFFIXES:
-        raise fail("file", f"{output}: no format of weights", help=f"end in {', '.join(SUFFIXES)}")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
-        raise fail("file", f"{output}: no such folder")
-    if os.path.isdir(output):
-        raise fail("file", f"{output}: is a folder")
 
 
 def _device(name: str) -> torch.device:
