@@ -184,9 +184,10 @@ class EfficientChannelAttention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PadChannels:
-    """`extra` channels of zeros behind those of the input: option A of He et al. 2015, §3.3."""
+    """Channels of zeros, `before` and `after` those of the input: option A of He et al. 2015."""
 
-    extra: int
+    before: int = 0
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,12 +298,24 @@ class Network:
     """A whole network: layers in order, for images of the size `input`.
 
     `layers` is flat (no `Sequence`, no `Identity` among them), so equal networks compare equal,
-    whatever stages their authors saw in them.
+    whatever stages their authors saw in them. Auxiliaries stand in the order of what they read.
     """
 
     input: Shape
     layers: tuple[Layer, ...]
     auxiliaries: tuple[Auxiliary, ...] = ()
+
+
+def pool(*, kind: PoolKind, kernel: int, stride: int, padding: int = 0, ceil: bool = False) -> Pool:
+    """The normal form of a pool: the average of one pixel is its maximum, and windows of one pixel
+    or at every pixel are never partial.
+
+    >>> pool(kind="average", kernel=1, stride=2, ceil=True)
+    Pool(kind='max', kernel=1, stride=2, padding=0, ceil=False)
+    """
+    partial = ceil and kernel > 1 and stride > 1
+    kind = "max" if kernel == 1 else kind
+    return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=partial)
 
 
 def sequence(*layers: Layer) -> Layer:
@@ -319,7 +332,8 @@ def sequence(*layers: Layer) -> Layer:
 
 def network(input: Shape, *layers: Layer, auxiliaries: tuple[Auxiliary, ...] = ()) -> Network:
     """The normal form of a network."""
-    return Network(input, tuple(_flat(layers)), auxiliaries)
+    asides = sorted(auxiliaries, key=lambda aside: aside.behind)
+    return Network(input, tuple(_flat(layers)), tuple(asides))
 
 
 def steps(layer: Layer) -> tuple[Layer, ...]:

@@ -134,7 +134,7 @@ Norm = Annotated[
 
 Count = Annotated[int, Field(ge=1, le=10**15)]
 StrideOn = Literal["spatial", "first"]
-Shortcut = Literal["projection", "padding", "always", "none"]
+Shortcut = Literal["projection", "padding", "padding on both sides", "always", "none"]
 Projection = Literal["1x1", "3x3", "average pool, 1x1"]
 Order = Literal["post", "pre"]
 Weights = Literal["plain", "standardized"]
@@ -153,7 +153,8 @@ class BlockKeys(_Words):
     )
     shortcut: Shortcut | None = Field(
         None,
-        description="projection: option B of the paper; padding: A; always: C; none: plain",
+        description="projection: option B of the paper; padding: A, with zeros behind the channels "
+        "or on both sides of them; always: C; none: plain",
     )
     projection: Projection | None = Field(
         None,
@@ -197,6 +198,11 @@ class Settings(_Words):
     norm: Norm = BatchNorm()
     activation: ActKind = "relu"
     bias: bool | None = None
+
+    @property
+    def projects(self) -> bool:
+        """Whether shortcuts project where the shape changes."""
+        return self.shortcut in {"projection", "always"}
 
     def under(self, keys: BlockKeys) -> Settings:
         """These settings where the keys say nothing, the keys where they speak."""

@@ -86,7 +86,8 @@ attentions = st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4])) | st.bu
     EfficientChannelAttention, kernel=st.sampled_from([1, 3])
 )
 blurs = st.builds(BlurPool, stride=st.sampled_from([1, 2]))
-drop_paths = st.builds(DropPath, p=probabilities)
+drop_paths = st.builds(DropPath, p=probabilities.map(lambda p: min(round(p, 6), 0.999999)))
+"""Models compute with `1 - p`, which does not tell the last digits of `p`."""
 zero_pads = st.builds(ZeroPad, before=st.integers(0, 2), after=st.integers(1, 2))
 others = pools() | blurs | attentions | dropouts | drop_paths | zero_pads
 row_layers = convs() | convs() | convs() | others
@@ -237,7 +238,9 @@ def networks(draw: st.DrawFn) -> Network:
             pixels: Layer = ir.Identity()
             if stride > 1:
                 pixels = ir.Pool(kind="max", kernel=1, stride=stride)
-            zeros = ir.PadChannels(extra=out - channels) if out > channels else ir.Identity()
+            new = out - channels
+            before = 0 if new % 2 else draw(st.sampled_from([0, new // 2]))
+            zeros = ir.PadChannels(before=before, after=new - before) if new else ir.Identity()
             body = ir.sequence(*first, act, *second)
             block = [ir.Residual(body=body, shortcut=ir.sequence(pixels, zeros), after=act)]
         else:

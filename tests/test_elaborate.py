@@ -93,10 +93,13 @@ def test_option_a_takes_every_other_pixel_and_adds_zeros() -> None:
     (block,) = blocks('"[[3x3, 24]]"', "{shortcut: padding}")
     assert isinstance(block, Residual)
     pixels = ir.Pool(kind="max", kernel=1, stride=2)
-    assert block.shortcut == ir.Sequence((pixels, ir.PadChannels(extra=8)))
+    assert block.shortcut == ir.Sequence((pixels, ir.PadChannels(after=8)))
     (block,) = blocks('{rows: "[[3x3, 24]]", stride: 1}', "{shortcut: padding}")
     assert isinstance(block, Residual)
-    assert block.shortcut == ir.PadChannels(extra=8)
+    assert block.shortcut == ir.PadChannels(after=8)
+    (block,) = blocks('"[[3x3, 24]]"', "{shortcut: padding on both sides}")
+    assert isinstance(block, Residual)
+    assert block.shortcut == ir.Sequence((pixels, ir.PadChannels(before=4, after=4)))
 
 
 def test_the_last_activation_comes_after_the_addition() -> None:
@@ -156,6 +159,29 @@ def test_pools_step_by_their_window() -> None:
     found = blocks('["[[3x3 average pool]]"]')[0]
     assert isinstance(found, ir.Pool)
     assert found.stride == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("[3x3, 16], [dropout 0]", "[3x3, 16]"),
+        ("[3x3, 16], [drop path 0]", "[3x3, 16]"),
+        ("[3x3, 16], [1x1 average pool, /2]", "[3x3, 16], [1x1 max pool, /2]"),
+        ("[3x3, 16], [1x1 max pool, /2, ceil]", "[3x3, 16], [1x1 max pool, /2]"),
+        ("[3x3, 16], [3x3 max pool, /1, ceil]", "[3x3, 16], [3x3 max pool, /1]"),
+    ],
+)
+def test_layers_that_compute_the_same_are_the_same(one: str, other: str) -> None:
+    plain = "{shortcut: none}"
+    assert blocks(f'"[{one}]"', plain) == blocks(f'"[{other}]"', plain)
+
+
+def test_auxiliary_classifiers_stand_in_the_order_of_their_blocks() -> None:
+    page = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]] x 2'}\nhead: []\n"
+    one = loads(page + "aux: {a.2: [4-d fc], a.1: [2-d fc]}")
+    other = loads(page + "aux: {a.1: [2-d fc], a.2: [4-d fc]}")
+    assert elaborate(one) == elaborate(other)
+    assert [part.name for part in analyze(one).auxiliaries] == ["aux a.1", "aux a.2"]
 
 
 def test_repeated_blocks_are_one_object() -> None:

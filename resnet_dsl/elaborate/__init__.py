@@ -89,6 +89,8 @@ def elaborate_with_origins(spec: Spec) -> Elaboration:
     common = spec.settings()
     _add_head(work, spec.head, common, ("head",))
     asides = _auxiliaries(work, spec, ends)
+    if not work.layers:
+        work.fault("missing", "a network without a layer", Origin(("stages",)))
     if work.faults:
         raise SpecError(work.faults)
     network = Network(spec.input, tuple(work.layers), tuple(aux for aux, _ in asides))
@@ -165,7 +167,7 @@ def _close(work: Work, settings: Settings, origin: Origin) -> None:
 def _auxiliaries(
     work: Work, spec: Spec, ends: Mapping[str, tuple[int, Size]]
 ) -> list[tuple[ir.Auxiliary, tuple[Origin, ...]]]:
-    """The auxiliary classifiers, and the words that their layers come from."""
+    """The auxiliary classifiers, the earliest first, and the words that their layers come from."""
     found = []
     for block, head in spec.aux.items():
         path = ("aux", block)
@@ -184,7 +186,7 @@ def _auxiliaries(
         work.faults += aside.faults
         made = ir.Auxiliary(behind=behind, layers=tuple(aside.layers))
         found.append((made, tuple(aside.origins)))
-    return found
+    return sorted(found, key=lambda aside: aside[0].behind)
 
 
 def _add_head(

@@ -88,7 +88,7 @@ def _block(
             return ir.Residual(body=body, shortcut=shortcut, after=ir.Act(settings.activation))
         case "pre":
             before = opening(work, settings, origin)
-            if settings.shortcut == "padding" or shortcut == ir.Identity():
+            if not settings.projects or shortcut == ir.Identity():
                 return ir.Residual(body=ir.sequence(before, body), shortcut=shortcut)
             return ir.sequence(before, ir.Residual(body=body, shortcut=shortcut))
         case _:
@@ -190,8 +190,8 @@ def _shortcut(
 ) -> Layer:
     """Options A, B and C of He et al. 2015, §3.3 and §4.1."""
     match settings.shortcut:
-        case "padding":
-            return _padding_shortcut(work, channels, pace.stride, origin)
+        case "padding" | "padding on both sides":
+            return _padding_shortcut(work, settings, channels, pace.stride, origin)
         case "projection" | "always":
             if not needed and settings.shortcut == "projection":
                 return ir.Identity()
@@ -230,12 +230,14 @@ def _projection_pool(stride: int) -> Layer:
     """Windows side by side; where dilation stands for the stride, 2x2 windows that overlap, with
     zeros behind the map to keep its size."""
     if stride > 1:
-        return ir.Pool(kind="average", kernel=stride, stride=stride, ceil=True)
-    pool = ir.Pool(kind="average", kernel=2, stride=1, ceil=True)
+        return ir.pool(kind="average", kernel=stride, stride=stride, ceil=True)
+    pool = ir.pool(kind="average", kernel=2, stride=1)
     return ir.sequence(ir.ZeroPad(before=0, after=1), pool)
 
 
-def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) -> Layer:
+def _padding_shortcut(
+    work: Work, settings: Settings, channels: int, stride: int, origin: Origin
+) -> Layer:
     """Every `stride`-th pixel, and zeros for the channels that are new."""
     extra = channels - work.channels
     if extra < 0:
@@ -245,5 +247,15 @@ def _padding_shortcut(work: Work, channels: int, stride: int, origin: Origin) ->
             origin,
             help="it only adds channels: use shortcut: projection",
         )
+    halved = settings.shortcut == "padding on both sides"
+    if halved and extra % 2 and extra > 0:
+        work.fault(
+            "shortcut",
+            f"{extra} new channels cannot stand on both sides of {work.channels} alike",
+            origin,
+            help="an even number of them can: another width, or shortcut: padding",
+        )
     pixels = ir.Pool(kind="max", kernel=1, stride=stride) if stride > 1 else ir.Identity()
-    return ir.sequence(pixels, ir.PadChannels(extra=extra) if extra > 0 else ir.Identity())
+    before = extra // 2 if halved else 0
+    zeros = ir.PadChannels(before=before, after=extra - before) if extra > 0 else ir.Identity()
+    return ir.sequence(pixels, zeros)

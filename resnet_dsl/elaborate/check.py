@@ -56,7 +56,7 @@ def _check_stage(work: Work, spec: Spec, name: str) -> None:
 
 
 def _projects(spec: Spec, name: str) -> bool:
-    return spec.settings(spec.stages[name]).shortcut in {"projection", "always"}
+    return spec.settings(spec.stages[name]).projects
 
 
 def _is_residual(spec: Spec, name: str) -> bool:

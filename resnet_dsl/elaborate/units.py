@@ -78,7 +78,7 @@ def unit(
             return ir.sequence(conv, norm, activation)
         case notation.Pool():
             padding = default_padding(term) if term.padding is None else term.padding
-            return ir.Pool(
+            return ir.pool(
                 kind=term.kind,
                 kernel=term.kernel,
                 stride=stride_of(term),
@@ -94,9 +94,9 @@ def unit(
         case notation.ZeroPad(before=before, after=after):
             return ir.ZeroPad(before=before, after=after)
         case notation.Dropout(p=p):
-            return ir.Dropout(p)
+            return ir.Dropout(p) if p else ir.Identity()
         case notation.DropPath(p=p):
-            return ir.DropPath(p)
+            return ir.DropPath(p) if p else ir.Identity()
         case _:
             assert_never(term)
 

@@ -167,8 +167,8 @@ def leaf_size(leaf: Leaf, size: Size, path: Path = ()) -> Size:
             return Shape(c, side, side)
         case (ZeroPad(before=before, after=after), Shape(c, h, w)):
             return Shape(c, before + h + after, before + w + after)
-        case (PadChannels(extra=extra), Shape(c, h, w)):
-            return Shape(c + extra, h, w)
+        case (PadChannels(before=before, after=after), Shape(c, h, w)):
+            return Shape(before + c + after, h, w)
         case (Linear(), Shape()):
             raise ShapeError(path, f"a fully connected layer gets a map of {size}")
         case (Softmax(), Shape()):

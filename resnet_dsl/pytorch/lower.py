@@ -105,8 +105,8 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             return nn.AdaptiveAvgPool2d((side, side))
         case ZeroPad(before=before, after=after):
             return nn.ZeroPad2d((before, after, before, after))
-        case PadChannels(extra=extra):
-            return modules.PadChannels(extra)
+        case PadChannels(before=before, after=after):
+            return modules.PadChannels(before, after)
         case Linear(in_features=i, out_features=o):
             return nn.Linear(i, o, dtype=torch.float32)
         case Dropout(p=p):

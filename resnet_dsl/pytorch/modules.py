@@ -112,17 +112,17 @@ class PlainNet(Net):
 
 
 class PadChannels(nn.Module):
-    """`extra` channels of zeros behind those of the input."""
+    """Channels of zeros, `before` and `after` those of the input."""
 
-    def __init__(self, extra: int) -> None:
+    def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.extra = extra
+        self.before, self.after = before, after
 
     def forward(self, x: Tensor) -> Tensor:
-        return pad(x, (0, 0, 0, 0, 0, self.extra))
+        return pad(x, (0, 0, 0, 0, self.before, self.after))
 
     def extra_repr(self) -> str:
-        return str(self.extra)
+        return f"{self.before}, {self.after}"
 
 
 class StandardizedConv(nn.Conv2d):

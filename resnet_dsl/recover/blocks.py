@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from resnet_dsl import ir
 from resnet_dsl.elaborate.units import total_stride
@@ -21,6 +22,8 @@ from resnet_dsl.recover.facts import (
 )
 from resnet_dsl.recover.words import conv_words, norm_word, normed_conv, weights_of, word_of
 from resnet_dsl.spec import CHOICES
+
+_PADDING: Final = "padding|padding on both sides"
 
 
 def block(layers: Sequence[Layer], start: int, reading: Reading) -> Block:
@@ -123,7 +126,7 @@ def _shortcut(
     normed = not is_pre_activated(block)
     match ir.steps(block.shortcut):
         case ():
-            choices = showing(shortcut="padding" if needed else "projection|padding")
+            choices = showing(shortcut=_PADDING if needed else f"projection|{_PADDING}")
             return Facts(choices=choices)
         case (ir.Conv() as conv, *rest):
             same = stride == 1 and conv.in_channels == conv.out_channels and not needed
@@ -141,8 +144,11 @@ def _shortcut(
                 shortcut="always" if same else "projection|always", projection="average pool, 1x1"
             )
             return _projected(conv, rest, choices, normed=normed)
-        case (*_, ir.Pool() | ir.PadChannels()):
-            return Facts(choices=showing(shortcut="padding"))
+        case (*_, ir.PadChannels(before=before)):
+            said = "padding on both sides" if before else "padding"
+            return Facts(choices=showing(shortcut=said))
+        case (ir.Pool(),):
+            return Facts(choices=showing(shortcut=_PADDING))
         case _:
             raise unsayable(path, "a shortcut that is no identity, projection or padding")
 

@@ -142,14 +142,14 @@ def _auxiliaries(spec: Spec, elaboration: Elaboration, input: Shape) -> tuple[Pa
     """Classifiers that run in training only: they have params, and no layers or MACs that count."""
     network, origins = elaboration.network, elaboration.aux_origins
     found = []
-    for i, (name, words) in enumerate(spec.aux.items()):
-        aux = network.auxiliaries[i]
+    names = sorted(spec.aux, key=elaboration.blocks.__getitem__)
+    for i, (name, aux) in enumerate(zip(names, network.auxiliaries, strict=True)):
         size: Size = input
         sizes = Sizes()
         for j, layer in enumerate(network.layers[: aux.behind]):
             size = sizes.after(layer, size, (j,))
         layers = [(j, layer, origins[i][j]) for j, layer in enumerate(aux.layers)]
-        part = _Costs(size).part(f"aux {name}", layers, words)
+        part = _Costs(size).part(f"aux {name}", layers, spec.aux[name])
         found.append(part.with_params_alone())
     return tuple(found)
 

@@ -102,8 +102,9 @@ def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Pa
             return functional.adaptive_avg_pool2d(x, side)
         case ir.ZeroPad(before=before, after=after):
             return functional.pad(x, (before, after, before, after))
-        case ir.PadChannels(extra=extra):
-            return torch.cat([x, x.new_zeros(len(x), extra, *x.shape[2:])], 1)
+        case ir.PadChannels(before=before, after=after):
+            zeros = [x.new_zeros(len(x), new, *x.shape[2:]) for new in (before, after)]
+            return torch.cat([zeros[0], x, zeros[1]], 1)
         case ir.Flatten():
             return x.flatten(1)
         case ir.Softmax():
