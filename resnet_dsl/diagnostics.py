@@ -44,6 +44,7 @@ Code: TypeAlias = Literal[
     "expect",
     "unsayable",  # a network without a page
     "weights",
+    "source",  # names no model
     "device",
 ]
 

@@ -15,6 +15,14 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises for such links
 
 
+def check_place(path: Path) -> None:
+    """Whether a file can stand there, as far as that shows before the work is done."""
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise fail("file", f"{path}: no such folder")
+    if os.path.isdir(path):
+        raise fail("file", f"{path}: is a folder")
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A path beside the target to write to; it takes the target's place once all went well."""

@@ -32,7 +32,10 @@ def blocks(language: str) -> list[object]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_python_in_the_documents_runs(document: Path) -> None:
+def test_python_in_the_documents_runs(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     fences = FENCE.findall(document.read_text(encoding="utf-8"))
     text = "".join(block for language, block in fences if language == "python")
     if WITH_TORCH.search(text):

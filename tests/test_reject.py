@@ -44,6 +44,7 @@ def test_every_code_of_a_page_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = {
         "unsayable",
         "weights",
+        "source",
         "device",
     }  # no fault of a page: see test_weights and others
     assert found == set(get_args(Code)) - elsewhere

@@ -28,6 +28,7 @@ from resnet_dsl.ir import (
     Layer,
     Leaf,
     Linear,
+    Network,
     PadChannels,
     Parallel,
     Path,
@@ -55,6 +56,13 @@ def leaves(layer: Layer, path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
                 yield from leaves(branch, (*path, i))
         case _:
             yield path, layer
+
+
+def network_leaves(network: Network) -> Iterator[tuple[Path, Leaf]]:
+    """Every leaf of a network, those of auxiliary classifiers behind the others."""
+    yield from leaves(Sequence(network.layers))
+    for number, aux in enumerate(network.auxiliaries):
+        yield from leaves(Sequence(aux.layers), ("aux", number))
 
 
 def depth(layer: Layer) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.files import whole
+from resnet_dsl.files import check_place, whole
 from resnet_dsl.pytorch.reading import first_line, listed, printable, read_state
 
 SUFFIXES: Final = (".safetensors", ".pt", ".pth")
@@ -26,10 +25,7 @@ def check_output(path: Path | None) -> None:
         return
     if path.suffix not in SUFFIXES:
         raise fail("file", f"{path}: no format of weights", help=f"end in {', '.join(SUFFIXES)}")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise fail("file", f"{path}: no such folder")
-    if os.path.isdir(path):
-        raise fail("file", f"{path}: is a folder")
+    check_place(path)
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

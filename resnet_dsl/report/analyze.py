@@ -23,10 +23,11 @@ def analyze(source: Source, input: str | Sequence[int] | None = None) -> Analysi
     """
     resolved = resolve(source)
     with resolved.placing():
-        return analysis(resolved.spec, resolved.elaboration, _shape(input))
+        return analysis(resolved.spec, resolved.elaboration, input_shape(input))
 
 
-def _shape(input: str | Sequence[int] | None) -> Shape | None:
+def input_shape(input: str | Sequence[int] | None) -> Shape | None:
+    """One image, as text or as numbers; `SpecError` where it is none."""
     if input is None:
         return None
     try:

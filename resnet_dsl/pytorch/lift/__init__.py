@@ -6,51 +6,125 @@ page. Neither classes nor names of parameters are asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-import torch
 from torch import nn
 
 from resnet_dsl import ir
+from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.elaborate import drop_path_schedule
-from resnet_dsl.folds.count import leaves
+from resnet_dsl.folds.count import network_leaves
 from resnet_dsl.folds.naming import members, named
+from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.lifted import Lifted, Undetermined
-from resnet_dsl.pytorch.lift.graph import Graph, read_graph
-from resnet_dsl.pytorch.lift.read import Layers
+from resnet_dsl.pytorch.lift.export import exported, reason
+from resnet_dsl.pytorch.lift.graph import Graph
+from resnet_dsl.pytorch.lift.layers import Names
+from resnet_dsl.pytorch.lift.patterns import dominators
+from resnet_dsl.pytorch.lift.read import Reader
 from resnet_dsl.recover import recover
 from resnet_dsl.recover.blocks import drop_path
 
+_SHARED: Final = "a weight that two layers share is no layer of this language"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
 
 
-def lift_model(model: nn.Module, input: Sequence[int]) -> Lifted:
+def lift_model(model: nn.Module, input: Sequence[int], *, partial: bool = False) -> Lifted:
     """`resnet_dsl.lift`."""
     shape = Shape(*input)
-    reader = Layers()
-    network = reader.network(_exported(model, shape, training=False), shape)
-    undetermined: tuple[Undetermined, ...] = ()
+    graph = exported(model, shape, training=False)
     try:
-        trained = reader.network(_exported(model, shape, training=True), shape)
+        return _whole(model, shape, graph)
+    except SpecError as error:
+        found = _longest_prefix(graph, shape) if partial and graph.outputs else None
+        if found is None:
+            raise
+        unread = Undetermined(_IN_TRAINING, "none", "not read in a part")
+        return _lifted(model, *found, [unread], refused=error.diagnostics[0].message)
+
+
+def _whole(model: nn.Module, shape: Shape, graph: Graph) -> Lifted:
+    """All that is computed, in evaluation and in training."""
+    names, trained_names = Names(training=False), Names(training=True)
+    network = Reader(names).network(graph, shape)
+    undetermined = []
+    try:
+        trained = Reader(trained_names).network(exported(model, shape, training=True), shape)
     except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
-        undetermined = (_unshown(error),)
+        undetermined.append(_unshown(error))
+        if any(_keeps(leaf) for _, leaf in network_leaves(network)):
+            why = "as a norm shows it whose statistics are the mean of all batches"
+            undetermined.append(Undetermined("momentum of batch norms", "0", why))
     else:
         if _in_evaluation(trained) == _in_evaluation(network):
-            network = _scheduled(trained)
+            network, names = _scheduled(trained), trained_names
         else:
-            undetermined = (Undetermined(_IN_TRAINING, "none", "training computes other layers"),)
+            why = "training computes other layers"
+            undetermined.append(Undetermined(_IN_TRAINING, "none", why))
+    if names.frozen or trained_names.frozen:
+        why = "frozen here: it trains with the statistics that it has"
+        undetermined.append(Undetermined("batch norm in training", "that of the batch", why))
+    return _lifted(model, network, names, undetermined)
+
+
+def _keeps(leaf: ir.Leaf) -> bool:
+    """A batch norm that no batch changes, or one that weighs all batches alike."""
+    return isinstance(leaf, ir.BatchNorm) and leaf.momentum == 0
+
+
+def _longest_prefix(graph: Graph, shape: Shape) -> tuple[Network, Names] | None:
+    """The longest beginning of a network that a page says."""
+    for stop in dominators(graph.outputs[0]):
+        names = Names(training=False)
+        with suppress(SpecError):
+            network = Reader(names).network(Graph(graph.image, (stop,)), shape)
+            recover(network)
+            return network, names
+    return None
+
+
+def _lifted(
+    model: nn.Module,
+    network: Network,
+    names: Names,
+    undetermined: Sequence[Undetermined],
+    refused: str | None = None,
+) -> Lifted:
+    _assert_unshared(model, network, names)
     spec = recover(network)
+    counters = {name for name, _ in model.named_buffers() if name.endswith(COUNTER)}
     ours = {path: name for name, member in members(named(network)) for path in member.paths}
-    weights = {
-        f"{ours[path]}.{key}": theirs
-        for path, leaf in _leaves(network)
-        for key, theirs in reader.names.get(id(leaf), {}).items()
-    }
-    return Lifted(spec=spec, network=network, weights=weights, undetermined=undetermined)
+    weights = {}
+    for path, leaf in network_leaves(network):
+        for key, theirs in names.of(leaf).items():
+            weights[f"{ours[path]}.{key}"] = theirs
+        counter = names.of(leaf).get("running_mean", "").replace("running_mean", COUNTER)
+        if counter in counters:
+            weights[f"{ours[path]}.{COUNTER}"] = counter
+    return Lifted(
+        spec=spec,
+        network=network,
+        weights=weights,
+        undetermined=tuple(undetermined),
+        refused=refused,
+    )
+
+
+def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
+    """Refuse weights that two layers share: each layer of a page has its own."""
+    held = (model.named_parameters(remove_duplicate=False), model.named_buffers())
+    same = {name: id(tensor) for tensors in held for name, tensor in tensors}
+    seen: set[object] = set()
+    for _, leaf in network_leaves(network):
+        for name in names.of(leaf).values():
+            tensor = same.get(name, name)
+            if tensor in seen:
+                raise SpecError([Diagnostic(code="unsayable", message=f"{name}: {_SHARED}")])
+            seen.add(tensor)
 
 
 def _scheduled(network: Network) -> Network:
@@ -77,14 +151,8 @@ def _dropping(block: ir.Residual, p: float) -> ir.Residual:
 
 
 def _unshown(error: Exception) -> Undetermined:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return Undetermined(_IN_TRAINING, "none", f"training cannot be exported: {reason[:100]}")
-
-
-def _leaves(network: Network) -> Iterator[tuple[ir.Path, ir.Leaf]]:
-    yield from leaves(ir.Sequence(network.layers))
-    for number, aux in enumerate(network.auxiliaries):
-        yield from leaves(ir.Sequence(aux.layers), ("aux", number))
+    why = error.diagnostics[0].message if isinstance(error, SpecError) else reason(error)
+    return Undetermined(_IN_TRAINING, "none", f"in training, {why}")
 
 
 def _in_evaluation(network: Network) -> Network:
@@ -104,22 +172,3 @@ def _still(layer: ir.Layer) -> ir.Layer:
             return ir.Parallel(tuple(map(_still, branches)))
         case _:
             return layer
-
-
-def _exported(model: nn.Module, shape: Shape, *, training: bool) -> Graph:
-    first = next(model.parameters(), torch.empty(0))
-    image = torch.zeros(2, *shape, device=first.device, dtype=first.dtype)
-    with _mode(model, training=training):
-        return read_graph(torch.export.export(model, (image,), strict=False))
-
-
-@contextmanager
-def _mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """A mode for a while; every module gets its own back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
