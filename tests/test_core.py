@@ -80,6 +80,11 @@ LAYERS = {
     "reader": {"ir", "diagnostics", "files", "notation", "spec", "zoo", "reader"},
     "elaborate": {"ir", "diagnostics", "folds", "notation", "spec", "elaborate"},
     "recover": {"ir", "diagnostics", "folds", "notation", "spec", "elaborate", "recover"},
+    "lifted": {"ir", "reader", "report", "spec"},
+    "checkpoint": {
+        *("ir", "diagnostics", "folds", "notation", "spec", "reader", "elaborate", "recover"),
+        *("zoo", "pages", "lifted", "checkpoint"),
+    },
 }
 
 

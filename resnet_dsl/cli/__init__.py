@@ -12,6 +12,8 @@ import click
 
 from resnet_dsl.cli.build import build
 from resnet_dsl.cli.check import check
+from resnet_dsl.cli.convert import convert
+from resnet_dsl.cli.lift import lift
 from resnet_dsl.cli.schema import schema
 from resnet_dsl.cli.show import show_error
 from resnet_dsl.cli.zoo import zoo
@@ -42,5 +44,5 @@ def main() -> None:
     """
 
 
-for command in (build, check, schema, zoo):
+for command in (build, check, convert, lift, schema, zoo):
     main.add_command(command)

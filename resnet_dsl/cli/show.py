@@ -29,6 +29,11 @@ def show_error(error: SpecError) -> None:
         click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
 
 
+def show_note(text: str) -> None:
+    """A remark beside the answer, on stderr."""
+    click.echo(text, err=True)
+
+
 def show_json(data: object) -> None:
     """Data for programs, on stdout."""
     click.echo(json.dumps(data, indent=2))

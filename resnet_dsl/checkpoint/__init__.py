@@ -1,0 +1,125 @@
+"""A network by its weights alone: their names and shapes, and the defaults of its family.
+
+The parts come from the names, the words of each from the shapes. What weights do not show is
+taken from the page of the zoo with the same weights, or from He et al. 2015, and listed as
+undetermined. Nothing is returned whose weights would not fit, tensor by tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from resnet_dsl.checkpoint.choices import choices
+from resnet_dsl.checkpoint.families import plain_family, residual_family
+from resnet_dsl.checkpoint.keys import natural_order, stripped, weights_of
+from resnet_dsl.checkpoint.names import At, keys_of, libraries
+from resnet_dsl.checkpoint.pairs import MismatchError, pair
+from resnet_dsl.checkpoint.parts import Parts, parts_of
+from resnet_dsl.checkpoint.words import orders, spec_of
+from resnet_dsl.diagnostics import SpecError, fail
+from resnet_dsl.elaborate import elaborate
+from resnet_dsl.folds.count import network_leaves
+from resnet_dsl.folds.naming import Naming
+from resnet_dsl.folds.weights import Size, weight_shapes
+from resnet_dsl.ir import Network, Shape
+from resnet_dsl.lifted import Lifted, Undetermined
+from resnet_dsl.recover import recover
+from resnet_dsl.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognized:
+    """What weights are of: the page, and the libraries whose names they have, if any."""
+
+    lifted: Lifted
+    namings: tuple[Naming, ...]
+
+
+def recognize(
+    shapes: Mapping[str, Size], *, ordered: bool = True, input: Shape | None = None
+) -> Recognized:
+    """The network whose weights have these names and shapes.
+
+    `ordered` says that the names stand in the order in which the layers were made. Raises
+    `SpecError` where no page has such weights, with the first that fits nowhere.
+    """
+    names = stripped(shapes)
+    if not names:
+        raise fail("weights", "no weights", help="save model.state_dict()")
+    if not ordered:
+        names = {bare: names[bare] for bare in sorted(names, key=natural_order)}
+    layers = weights_of(names, shapes)
+    parts = parts_of(layers)
+    spec = (residual_family(parts, set(names)) or spec_of(parts)) if parts else plain_family(layers)
+    if spec is None:
+        raise fail(
+            "weights",
+            f"{layers[0].name}, …: no blocks, and no plain network that is known here",
+            help="lift the model itself: resnet-dsl lift package.module:function",
+        )
+    if input is not None:
+        spec = spec.model_copy(update={"input": input})
+    network = _elaborated(spec)
+    namings = libraries(network, set(names))
+    theirs = _by_name(network, namings[0], names) if namings else _beside(network, parts)
+    _assert_fit(network, theirs, shapes)
+    spec = recover(network)
+    told = parts is None or bool({*namings} - {"timm"})
+    unknown = (*_ambiguous(parts, namings, ordered=ordered), *choices(spec, projection_told=told))
+    lifted = Lifted(
+        spec=spec,
+        network=network,
+        weights={ours: theirs[at] for ours, at in keys_of(network).items() if at in theirs},
+        undetermined=tuple(found for found in unknown if input is None or found.choice != "input"),
+    )
+    return Recognized(lifted=lifted, namings=namings)
+
+
+def _elaborated(spec: Spec) -> Network:
+    try:
+        return elaborate(spec)
+    except SpecError as error:
+        message = error.diagnostics[0].message
+        raise fail("weights", f"weights of no network that a page says: {message}") from None
+
+
+def _assert_fit(network: Network, theirs: Mapping[At, str], shapes: Mapping[str, Size]) -> None:
+    """Hold each tensor to the shape of its place."""
+    for path, leaf in network_leaves(network):
+        for key, size in weight_shapes(leaf).items():
+            name = theirs.get((path, key))
+            if name is not None and shapes[name] != size:
+                raise _unfit(name)
+
+
+def _unfit(place: str) -> SpecError:
+    return fail("weights", f"{place}: weights of no network that a page says")
+
+
+def _by_name(network: Network, naming: Naming, names: Mapping[str, str]) -> dict[At, str]:
+    """The name of each weight in the file, by its name in a library."""
+    return {at: names[key] for key, at in keys_of(network, naming).items() if key in names}
+
+
+def _beside(network: Network, parts: Parts | None) -> dict[At, str]:
+    """The name of each weight in the file, by the order of layers and their shapes."""
+    assert parts is not None, "plain networks are known by their names"
+    try:
+        found = pair(network, parts)
+    except MismatchError as error:
+        raise _unfit(error.place) from None
+    return {(path, key): name for path, keys in found.items() for key, name in keys.items()}
+
+
+def _ambiguous(
+    parts: Parts | None, namings: Sequence[Naming], *, ordered: bool
+) -> Iterator[Undetermined]:
+    """The order of layers, where neither the file nor their channels tell it."""
+    if parts is None:
+        return
+    if not namings and not ordered:
+        yield Undetermined("order", "that of the names", "of layers alike: the file keeps none")
+    possible = orders(parts)
+    if len(possible) > 1:
+        yield Undetermined("order", possible[0], f"or {possible[1]}")

@@ -1,0 +1,137 @@
+"""The keys of a state dict: without what wraps them, and together by the layer that they are of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, TypeVar
+
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.folds.weights import COUNTER, Size
+
+Kind: TypeAlias = Literal["conv", "linear", "norm", "se", "eca"]
+
+_WRAPPING: Final = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")
+_NO_WEIGHTS: Final = {"n_averaged", "total_ops", "total_params"}  # what averages and counters leave
+_STATISTICS: Final = {"running_mean", "running_var", COUNTER}
+_KEYS: Final = {"weight", "bias", "v", "tau"} | _STATISTICS
+_LISTED: Final = 5
+_DEEPEST: Final = 32
+_SHOWN: Final = 60
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The tensors of one layer: shapes and names in the file, by our keys for them."""
+
+    name: str
+    kind: Kind
+    shapes: dict[str, Size]
+    keys: dict[str, str]
+
+    @property
+    def out(self) -> int:
+        """The channels or features that it gives."""
+        return self.shapes["weight"][0]
+
+    @property
+    def incoming(self) -> int:
+        """The channels of one of its groups, or its features."""
+        return self.shapes["weight"][1]
+
+    @property
+    def kernel(self) -> int:
+        return self.shapes["weight"][2]
+
+    @property
+    def has_bias(self) -> bool:
+        return "bias" in self.shapes
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return tuple(self.name.split("."))
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """Where it stands: its path without its own name."""
+        return self.path[:-1]
+
+
+def stripped(names: Iterable[str]) -> dict[str, str]:
+    """Keys without the names of wrappers and of a prefix that all share, each with its own.
+
+    >>> stripped(["module.net.conv.weight", "module.net.fc.bias"])
+    {'conv.weight': 'module.net.conv.weight', 'fc.bias': 'module.net.fc.bias'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        bare = _WRAPPING.sub("", name)
+        if bare.rpartition(".")[2] in _NO_WEIGHTS:
+            continue
+        if bare.count(".") > _DEEPEST:
+            raise fail("weights", f"{bare[:_SHOWN]}…: modules of more than {_DEEPEST} levels")
+        if bare in found:
+            raise fail("weights", f"{found[bare]} and {name} are one key without their wrappings")
+        found[bare] = name
+    while found and all(bare.count(".") > 1 for bare in found):
+        first = next(iter(found)).partition(".")[0]
+        if not all(bare.startswith(f"{first}.") for bare in found):
+            break
+        found = {bare.removeprefix(f"{first}."): name for bare, name in found.items()}
+    return found
+
+
+def natural_order(name: str) -> list[tuple[bool, int, str]]:
+    """`layer.2` before `layer.10`: the order of names where a file keeps none."""
+    pieces = re.split(r"(\d+)", name)
+    return [(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces]
+
+
+def weights_of(names: Mapping[str, str], shapes: Mapping[str, Size]) -> list[Weights]:
+    """The layers that have weights; `names` are stripped keys with those of `shapes`."""
+    layers: dict[str, dict[str, str]] = {}
+    for bare, name in names.items():
+        layer, _, key = bare.rpartition(".")
+        layers.setdefault(layer, {})[key] = name
+    found: list[Weights] = []
+    strange: list[str] = []
+    for layer, keys in layers.items():
+        sizes = {key: shapes[name] for key, name in keys.items()}
+        kind = _kind(sizes)
+        if kind is None:
+            strange += keys.values()
+        elif kind == "eca":
+            found.append(Weights(layer, kind, _under("conv", sizes), _under("conv", keys)))
+        else:
+            found.append(Weights(layer, kind, sizes, keys))
+    if strange:
+        raise SpecError([Diagnostic(code="weights", message=_no_layers(strange))])
+    return found
+
+
+def _under(name: str, values: Mapping[str, _T]) -> dict[str, _T]:
+    return {f"{name}.{key}": value for key, value in values.items()}
+
+
+def _kind(sizes: Mapping[str, Size]) -> Kind | None:
+    """What a layer is, by its tensors."""
+    if "weight" not in sizes or not set(sizes) <= _KEYS:
+        return None
+    rank = len(sizes["weight"])
+    if rank == 1 and "bias" in sizes:
+        return "norm"
+    if set(sizes) - {"weight", "bias"}:
+        return None
+    if rank == 3 and set(sizes) == {"weight"} and sizes["weight"][:2] == (1, 1):
+        return "eca"
+    if rank == 4:
+        height, width = sizes["weight"][2:]
+        return "conv" if height == width else None
+    return "linear" if rank == 2 else None
+
+
+def _no_layers(keys: list[str]) -> str:
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return f"{', '.join(keys[:_LISTED])}{more}: weights of no layer of this language"

@@ -1,0 +1,48 @@
+"""`resnet-dsl convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import click
+
+from resnet_dsl.cli.show import show_note
+from resnet_dsl.folds.naming import Naming
+
+NAMINGS = get_args(Naming)
+
+
+@click.command()
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["auto", *NAMINGS]),
+    default="auto",
+    show_default=True,
+    help="Whose names the weights have.",
+)
+@click.option("--to", type=click.Choice(NAMINGS), required=True, help="Whose names they get.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file to write: .safetensors, .pt or .pth.",
+)
+def convert(weights: Path, source: Naming | Literal["auto"], to: Naming, output: Path) -> None:
+    """Rename the weights in a file for another library; shapes are checked, numbers kept.
+
+    \b
+    Example:
+      resnet-dsl convert pytorch_model.bin --to torchvision -o resnet50.safetensors
+    """
+    from resnet_dsl.pytorch.convert import convert_weights
+
+    found = convert_weights(
+        weights, source=None if source == "auto" else source, to=to, output=output
+    )
+    theirs = f"{found.source} names" if found.source else "names of their own"
+    show_note(f"{found.tensors} tensors: {theirs} to {to} names")
+    show_note(f"wrote {output}")

@@ -1,0 +1,376 @@
+"""Files of weights back to pages: by their names and shapes alone, and what these do not tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import timm
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from resnet_dsl import SpecError, build, elaborate, lift_checkpoint, load, loads, recover, zoo
+from resnet_dsl.checkpoint import recognize
+from resnet_dsl.lifted import Lifted
+from resnet_dsl.notation import Fc
+from resnet_dsl.pytorch.lift.checkpoint import carried
+from resnet_dsl.spec import Spec
+from tests.pytorch.reference import chosen, image, reference, shuffle_statistics
+from tests.pytorch.test_family import KNOWN, theirs
+from tests.strategies import specs
+from tests.test_zoo import plain
+
+Names: TypeAlias = list[tuple[str, str]]
+FORMATS = ("pth", "safetensors")
+LARGE = {
+    "input": "3x224x224",
+    "stem": "7x7, 64, /2; 3x3 max pool, /2",
+    "stride": "1, 2, 2, 2",
+    "pad": "half the kernel",
+    "norm": "batch, eps 1e-05, momentum 0.1",
+    "activation": "relu",
+    "weights": "plain",
+    "antialias": "none",
+    "output_stride": "as it strides",
+    "drop_path": "0",
+    "head": "average pool; 1000-d fc",
+}
+SMALL = {**LARGE, "input": "3x32x32", "stem": "3x3, 16", "stride": "1, 2, 2"}
+BOTTLENECK = {**LARGE, "stride_on": "spatial"}
+
+
+def saved(state: Mapping[str, object], path: Path) -> Path:
+    if path.suffix == ".safetensors":
+        save_file({k: v.contiguous() for k, v in state.items() if isinstance(v, Tensor)}, path)
+    else:
+        torch.save(state, path)
+    return path
+
+
+def shuffled(model: nn.Module) -> nn.Module:
+    shuffle_statistics(model)
+    return model
+
+
+def assert_choices(lifted: Lifted, expected: dict[str, str]) -> None:
+    assert {found.choice: found.default for found in lifted.undetermined} == expected
+
+
+def assert_carries(model: nn.Module, lifted: Lifted) -> None:
+    """The page with the file's weights computes what the model does."""
+    ours = build(lifted.network, init=False).eval()
+    own = ours.state_dict()
+    assert set(lifted.weights) == set(own)
+    ours.load_state_dict(carried(lifted, model.state_dict(), own))
+    x = image(2, *lifted.spec.input)
+    with torch.no_grad():
+        found = model.eval()(x)
+        assert torch.equal(ours(x), found.logits if hasattr(found, "logits") else found)
+
+
+# ---------------------------------------------------------------- the libraries' names
+
+
+# networks whose weights are those of a page that says less
+ALIKE = {
+    "timm/resnetaa34d": "timm/resnet34d",
+    "timm/resnetaa50": "resnet50",
+    "timm/resnetaa50d": "timm/resnet50d",
+    "timm/resnetaa101d": "timm/resnet101d",
+    "timm/resnetblur18": "resnet18",
+    "timm/resnetblur50": "resnet50",
+    "timm/resnetblur50d": "timm/resnet50d",
+    "timm/resnetblur101d": "timm/resnet101d",
+    "timm/seresnextaa101d_32x8d": "timm/seresnext101d_32x8d",
+}
+
+
+@pytest.mark.parametrize("name", chosen(KNOWN))
+@pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")
+def test_names_and_shapes_tell_the_librarys_network(name: str) -> None:
+    with torch.device("meta"):
+        state = theirs(name).state_dict()
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    found = recognize(shapes)
+    assert found.lifted.spec == plain(load(ALIKE.get(name, name)))
+    assert set(found.lifted.weights.values()) == set(state)
+    assert recognize(dict(sorted(shapes.items())), ordered=False) == found
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_torchvisions_files_become_pages(tmp_path: Path, suffix: str) -> None:
+    model = shuffled(reference("resnet18"))
+    lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / f"w.{suffix}"))
+    assert lifted.spec == plain(load("resnet18"))
+    assert_choices(lifted, LARGE)
+    assert_carries(model, lifted)
+
+
+def test_timms_files_become_pages(tmp_path: Path) -> None:
+    model = shuffled(timm.create_model("resnetv2_18d", num_classes=7))
+    lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / "w.safetensors"))
+    assert lifted.spec.block == load("timm/resnetv2_18d").block
+    stem = "3x3, 32, /2; 3x3, 32; 3x3, 64; 3x3 max pool, /2"
+    head = "average pool; 7-d 1x1 conv; flatten"
+    projection = {"projection": "average pool, 1x1"}
+    assert_choices(lifted, {**LARGE, "stem": stem, "head": head, **projection})
+    assert_carries(model, lifted)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_transformers_files_become_pages(tmp_path: Path, suffix: str) -> None:
+    config = transformers.ResNetConfig(
+        depths=[1, 1, 1, 1], hidden_sizes=[64, 128, 256, 512], num_labels=7
+    )
+    model = shuffled(transformers.ResNetForImageClassification(config))
+    lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / f"w.{suffix}"))
+    assert_choices(lifted, {**BOTTLENECK, "head": "average pool; 7-d fc"})
+    assert_carries(model, lifted)
+
+
+# ---------------------------------------------------------------- other people's names
+
+
+OPTION_B = """
+input: 3x32x32
+stem: ["3x3, 16"]
+stages:
+  a: "[[3x3, 16], [3x3, 16]] x 2"
+  b: "[[3x3, 32], [3x3, 32]] x 2"
+  c: "[[3x3, 64], [3x3, 64]] x 11"
+head: [average pool, 10-d fc]
+"""
+OPTION_A = """
+input: 3x32x32
+stem: ["3x3, 16"]
+block: {shortcut: padding}
+stages:
+  a: "[[3x3, 16], [3x3, 16]] x 4"
+  b: "[[3x3, 40], [3x3, 40]] x 4"
+head: [average pool, 10-d fc]
+"""
+BOTTLENECKS = """
+input: 3x224x224
+stem: ["7x7, 64, /2", "3x3 max pool, /2"]
+stages:
+  a: "[[1x1, 64], [3x3, 64, C=8], [1x1, 256], [se 16]] x 2"
+  b: "[[1x1, 128], [3x3, 128, C=8], [1x1, 512], [se 32]] x 2"
+head: [average pool, 10-d fc]
+"""
+CONV_X = [
+    (r"^conv1", "conv1.0"),
+    (r"^bn1", "conv1.1"),
+    (r"^layer1", "conv2_x"),
+    (r"^layer2", "conv3_x"),
+    (r"^layer3", "conv4_x"),
+    (r"(\.\d+)\.conv1", r"\1.residual_function.0"),
+    (r"(\.\d+)\.bn1", r"\1.residual_function.1"),
+    (r"(\.\d+)\.conv2", r"\1.residual_function.3"),
+    (r"(\.\d+)\.bn2", r"\1.residual_function.4"),
+    ("downsample", "shortcut"),
+]
+NESTED = [
+    (r"^conv1", "stem.conv1"),
+    (r"^bn1", "stem.conv1.norm"),
+    (r"^layer(\d)\.", r"res\1."),
+    (r"\.bn(\d)", r".conv\1.norm"),
+    (r"downsample\.0", "shortcut"),
+    (r"downsample\.1", "shortcut.norm"),
+    (r"se\.fc1", "attention.squeeze"),
+    (r"se\.fc2", "attention.expand"),
+    (r"^fc", "linear"),
+]
+WIDE = [
+    (r"^layer(\d)\.", r"block\1.layer."),
+    (r"downsample\.0", "convShortcut"),
+    (r"^layer4\.0", "bn1"),
+]
+LISTED = [
+    (r"^(conv1|bn1)", r"backbone.root.\1"),
+    (r"^layer(\d)\.(\d+)\.", r"backbone.stage\1_unit\2."),
+    (r"downsample\.0", "matching"),
+    (r"downsample\.1", "matching_norm"),
+    (r"^fc", "head.predict"),
+]
+A = {**SMALL, "shortcut": "padding", "head": "average pool; 10-d fc"}
+B = {**SMALL, "projection": "1x1", "head": "average pool; 10-d fc"}
+SE = {**BOTTLENECK, "stride": "1, 2", "head": "average pool; 10-d fc", "projection": "1x1"}
+SE["se"] = "behind the last convolution"
+STYLES: dict[str, tuple[str, Names, dict[str, str]]] = {
+    "linear": ("cifar/resnet20", [(r"^fc", "linear")], A),
+    "of another depth": (OPTION_A, [(r"^fc", "linear")], {**A, "stride": "1, 2"}),
+    "shortcut, linear": (OPTION_B, [("downsample", "shortcut"), (r"^fc", "linear")], B),
+    "conv2_x, residual_function": (OPTION_B, CONV_X, B),
+    "norms in convolutions": (BOTTLENECKS, NESTED, SE),
+    "wide": ("cifar/preact_resnet110", WIDE, B),
+    "units": (BOTTLENECKS, LISTED, SE),
+}
+
+
+def renamed(key: str, names: Names) -> str:
+    for pattern, name in names:
+        key = re.sub(pattern, name, key)
+    return key
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_files_with_other_names_become_pages(tmp_path: Path, style: str, suffix: str) -> None:
+    page, names, open_choices = STYLES[style]
+    spec = loads(page) if "\n" in page else load(page)
+    expected = {key: renamed(key, names) for key in build(spec, init=False).state_dict()}
+    state = {expected[k]: v for k, v in build(spec, seed=0).state_dict().items()}
+    lifted = lift_checkpoint(saved(state, tmp_path / f"w.{suffix}"))
+    assert lifted.spec == recover(elaborate(spec))
+    assert lifted.weights == expected
+    if suffix == "safetensors":
+        open_choices = {**open_choices, "order": "that of the names"}
+    assert_choices(lifted, open_choices)
+
+
+AVERAGED = ("n_averaged", torch.ones(()))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: {"state_dict": state, "epoch": 3, "random": torch.get_rng_state()},
+        lambda state: {"model": {"state_dict": state}},
+        lambda state: {"model_state": state, "optimizer": {"state": {}, "param_groups": []}},
+        lambda state: {"net": state},
+        lambda state: {"ema": state},
+        lambda state: {f"module.{key}": value for key, value in state.items()},
+        lambda state: {f"_orig_mod.module.{key}": value for key, value in state.items()},
+        lambda state: {f"backbone.body.{key}": value for key, value in state.items()},
+        lambda state: {f"net._orig_mod.{key}": value for key, value in state.items()},
+        lambda state: {
+            **{f"module.{k}": v for k, v in state.items()},
+            "n_averaged": torch.ones(()),
+        },
+    ],
+)
+def test_wrappings_are_taken_off(wrapped: Any, tmp_path: Path) -> None:
+    state = build("cifar/resnet20", init=False).state_dict()
+    lifted = lift_checkpoint(saved(wrapped(state), tmp_path / "w.pth"))
+    assert lifted.spec == plain(load("cifar/resnet20"))
+    assert set(lifted.weights) == set(state)
+    assert_choices(lifted, {**SMALL, "shortcut": "padding", "head": "average pool; 10-d fc"})
+
+
+def test_of_several_weights_the_first_are_taken_and_that_is_said(tmp_path: Path) -> None:
+    state = build("cifar/resnet20", init=False).state_dict()
+    path = saved({"ema": state, "model": state}, tmp_path / "w.pth")
+    chosen = lift_checkpoint(path).undetermined[0]
+    assert str(chosen) == "weights of: model (the file also holds ema)"
+
+
+STATE = {"conv1.weight": torch.zeros(8, 3, 3, 3), "conv1.bias": torch.zeros(8)}
+BLOCK = {f"layer1.0.conv{i}.weight": torch.zeros(8, 8, 3, 3) for i in (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epoch": 3}, "holds no weights"),
+        ({"state_dict": {}}, "holds no weights"),
+        ({"state_dict": {"conv.weight": [1.0]}}, "holds no weights"),
+        ({**STATE, "arguments": "lr=1"}, "arguments hold no tensors"),
+        (
+            {"conv1.weight": STATE["conv1.weight"], "module.conv1.weight": STATE["conv1.weight"]},
+            "conv1.weight and module.conv1.weight are one key without their wrappings",
+        ),
+        (STATE, "conv1, …: no blocks, and no plain network that is known here"),
+        ({**STATE, "a." * 99 + "weight": torch.zeros(3)}, "a.a."),
+        ({**STATE, "\x1b[31m.weight": torch.zeros(3)}, "?[31m.weight: weights of no layer"),
+        ({**STATE, "embedding": torch.zeros(3, 3)}, "embedding: weights of no layer"),
+        ({**STATE, "scale.weight": torch.zeros(3)}, "scale.weight: weights of no layer"),
+        ({**STATE, "wide.weight": torch.zeros(3, 3, 1, 7)}, "wide.weight: weights of no layer"),
+        (
+            {**STATE, **BLOCK, "layer1.0.conv3.weight": torch.zeros(8, 5, 1, 1)},
+            "layer1.0: convolutions whose channels do not follow one another",
+        ),
+        (
+            {**STATE, **BLOCK, "layer1.0.se.fc.weight": torch.zeros(2, 8)},
+            "layer1.0.se.fc: a fully connected layer in a block",
+        ),
+        (
+            {**STATE, **BLOCK, "extra.weight": torch.zeros(5), "extra.bias": torch.zeros(5)},
+            "extra: weights of no network that a page says",
+        ),
+        (
+            {**STATE, **BLOCK, "eca.conv.weight": torch.zeros(1, 1, 3)},
+            "eca.conv: attention outside a block",
+        ),
+        (
+            {**STATE, **{k: v.to(torch.int8) for k, v in BLOCK.items()}},
+            "layer1.0.conv1.weight is int8",
+        ),
+    ],
+)
+def test_files_of_other_things_are_refused(
+    content: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    path = saved(content, tmp_path / "w.pth")
+    with pytest.raises(SpecError) as caught:
+        lift_checkpoint(path)
+    (fault,) = caught.value.diagnostics
+    assert fault.message.startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "vgg11_bn", "googlenet", "resnet50", "timm/resnet50_gn"]
+)
+def test_another_number_of_classes_is_the_same_family(name: str) -> None:
+    spec = load(name)
+    state = build(spec, device="meta").state_dict()
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    for key, shape in shapes.items():
+        if shape[:1] == (1000,):
+            shapes[key] = (5, *shape[1:])
+    found = recognize(shapes).lifted.spec
+    assert found.head[-1] == Fc(features=5)
+    assert found.stages == plain(spec).stages
+
+
+def test_googlenet_without_auxiliary_classifiers_is_known() -> None:
+    state = build("googlenet", device="meta").state_dict()
+    kept = {key: tuple(value.shape) for key, value in state.items() if not key.startswith("aux")}
+    assert recognize(kept).lifted.spec == plain(load("googlenet")).model_copy(update={"aux": {}})
+
+
+@pytest.mark.parametrize("name", [name for name in zoo() if name not in KNOWN])
+def test_the_other_pages_come_back_from_their_weights(name: str) -> None:
+    state = build(load(name), device="meta").state_dict()
+    found = recognize({key: tuple(value.shape) for key, value in state.items()}).lifted
+    assert found.weights == {key: key for key in state}
+    v1 = name.startswith("paper/resnet") and name[-2:] not in {"-A", "-B", "-C"}
+    if not v1:
+        assert found.spec == plain(load(name))
+
+
+@given(spec=specs(), ordered=st.booleans(), data=st.data())
+@settings(max_examples=min(300, settings().max_examples))
+def test_weights_of_any_page_fit_or_are_refused(
+    spec: Spec, ordered: bool, data: st.DataObject
+) -> None:
+    try:
+        state = build(spec, device="meta").state_dict()
+    except SpecError:
+        return
+    renaming = data.draw(st.sampled_from([names for _, names, _ in STYLES.values()]))
+    shapes = {renamed(key, renaming): tuple(value.shape) for key, value in state.items()}
+    with suppress(SpecError):
+        found = recognize(shapes if ordered else dict(sorted(shapes.items())), ordered=ordered)
+        own = build(found.lifted.network, device="meta").state_dict()
+        assert {k: shapes[v] for k, v in found.lifted.weights.items()} == {
+            key: tuple(value.shape) for key, value in own.items()
+        }
+        assert len(set(found.lifted.weights.values())) == len(shapes)
