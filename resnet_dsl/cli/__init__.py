@@ -13,9 +13,11 @@ import click
 from resnet_dsl.cli.build import build
 from resnet_dsl.cli.check import check
 from resnet_dsl.cli.convert import convert
+from resnet_dsl.cli.layers import layers
 from resnet_dsl.cli.lift import lift
 from resnet_dsl.cli.schema import schema
 from resnet_dsl.cli.show import show_error
+from resnet_dsl.cli.summary import summary
 from resnet_dsl.cli.zoo import zoo
 from resnet_dsl.diagnostics import SpecError
 
@@ -44,5 +46,5 @@ def main() -> None:
     """
 
 
-for command in (build, check, convert, lift, schema, zoo):
+for command in (build, check, convert, layers, lift, schema, summary, zoo):
     main.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,30 @@ def show_table(found: Analysis, title: str) -> None:
     wide = console.options.update(width=_PIPE)
     if console.measure(drawn, options=wide).maximum > console.width:
         drawn = _drawn(found, title, stacked=True)
+    console.print(drawn)
+
+
+def show_grid(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    total: bool = False,
+) -> None:
+    """Texts in columns, on stdout; the last row may be the `total` of the others."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE
+    drawn = Table(box=box.HORIZONTALS, title=title, title_justify="left")
+    for i, heading in enumerate(headings):
+        drawn.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    for i, row in enumerate(rows):
+        drawn.add_row(*map(escape, row), end_section=total and i == len(rows) - 2)
     console.print(drawn)
 
 

@@ -123,6 +123,34 @@ def leaf_params(leaf: Leaf) -> int:
             assert_never(leaf)
 
 
+def buffers(layer: Layer) -> int:
+    """Numbers that a model keeps and does not learn: running statistics, and their counters."""
+    norms = (leaf for _, leaf in leaves(layer) if isinstance(leaf, BatchNorm))
+    return sum(2 * norm.channels + 1 for norm in norms)
+
+
+def activations(steps: Iterable[Step]) -> int:
+    """Numbers that convolutions put out, those of attention too: Radosavovic et al. 2020, §3.1."""
+    return sum(map(_put_out, steps))
+
+
+def _put_out(step: Step) -> int:
+    match step.leaf:
+        case Conv():
+            return prod(step.after)
+        case SqueezeExcite(channels=channels, hidden=hidden):
+            return hidden + channels
+        case EfficientChannelAttention():
+            return step.after[0]
+        case _:
+            return 0
+
+
+def blur_macs(steps: Iterable[Step]) -> int:
+    """Multiply-accumulates of blurs, whose filters nobody learns: no part of `macs`."""
+    return sum(9 * prod(step.after) for step in steps if isinstance(step.leaf, BlurPool))
+
+
 def macs(steps: Iterable[Step]) -> int:
     """Multiply-accumulates of convolutions and fully connected layers; everything else is zero."""
     return sum(map(step_macs, steps))

@@ -9,7 +9,7 @@ from itertools import groupby
 from resnet_dsl.elaborate import Elaboration
 from resnet_dsl.elaborate.units import convolves
 from resnet_dsl.elaborate.work import Origin
-from resnet_dsl.folds.count import depth, macs, params
+from resnet_dsl.folds.count import activations, blur_macs, buffers, depth, macs, params
 from resnet_dsl.folds.shape import Sizes, traced
 from resnet_dsl.ir import Layer, Shape, Size
 from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
@@ -18,12 +18,16 @@ from resnet_dsl.spec import Spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Weighted layers by the paper's rule, learnable scalars, multiply-accumulates; blocks."""
+    """Blocks; weighted layers by the paper's rule; learnable scalars; multiply-accumulates, and
+    those of blurs; buffers; numbers that convolutions put out."""
 
     blocks: int = 0
     layers: int = 0
     params: int = 0
     macs: int = 0
+    buffers: int = 0
+    activations: int = 0
+    blur_macs: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -31,6 +35,9 @@ class Cost:
             layers=self.layers + other.layers,
             params=self.params + other.params,
             macs=self.macs + other.macs,
+            buffers=self.buffers + other.buffers,
+            activations=self.activations + other.activations,
+            blur_macs=self.blur_macs + other.blur_macs,
         )
 
 
@@ -87,7 +94,8 @@ class Part(_Costed):
 
     def with_params_alone(self) -> Part:
         """The part as it counts where it does not run."""
-        bare = (replace(line, cost=Cost(params=line.cost.params)) for line in self.lines)
+        kept = [Cost(params=line.cost.params, buffers=line.cost.buffers) for line in self.lines]
+        bare = (replace(line, cost=cost) for line, cost in zip(self.lines, kept, strict=True))
         return replace(self, lines=tuple(bare))
 
 
@@ -189,7 +197,14 @@ class _Costs:
         key = id(layer), self.size
         if key not in self.known:
             steps, after = traced(layer, self.size, (i,))
-            cost = Cost(layers=depth(layer), params=params(layer), macs=macs(steps))
+            cost = Cost(
+                layers=depth(layer),
+                params=params(layer),
+                macs=macs(steps),
+                buffers=buffers(layer),
+                activations=activations(steps),
+                blur_macs=blur_macs(steps),
+            )
             self.known[key] = cost, after
         cost, self.size = self.known[key]
         return cost

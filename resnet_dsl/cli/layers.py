@@ -1,0 +1,29 @@
+"""`resnet-dsl layers`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from resnet_dsl.cli.show import show_json
+
+
+@click.command()
+@click.argument("spec")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts for programs.")
+def layers(spec: str, as_json: bool) -> None:
+    """Count a page's layers by the paper's rule, with its arithmetic, and as others count.
+
+    \b
+    Example:
+      resnet-dsl layers resnet18
+    """
+    from resnet_dsl.report.layers import arithmetic, layer_counts
+
+    found = layer_counts(spec)
+    if as_json:
+        show_json({"layers": found.layers, **asdict(found)})
+        return
+    for line in arithmetic(found):
+        click.echo(line)

@@ -1,0 +1,39 @@
+"""`resnet-dsl summary`."""
+
+from __future__ import annotations
+
+import click
+
+from resnet_dsl.cli.show import show_grid, show_json
+
+
+@click.command()
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option("--input", help="The size of an image: 3x512x512, in place of the page's own.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers for programs.")
+def summary(specs: tuple[str, ...], input: str | None, as_json: bool) -> None:
+    """What a page costs, sees and keeps, part by part; of several pages, side by side.
+
+    \b
+    Example:
+      resnet-dsl summary resnet50
+      resnet-dsl summary resnet18 resnet34 resnet50 --input 3x512x512
+    """
+    from resnet_dsl.report.summary import HEADINGS, facts, lines, summary, summary_json
+
+    found = [summary(spec, input) for spec in specs]
+    if as_json:
+        show_json([summary_json(one) for one in found])
+        return
+    names = [one.name or spec for one, spec in zip(found, specs, strict=True)]
+    columns = [facts(one) for one in found]
+    if len(found) == 1:
+        title = f"{names[0]}, {found[0].input}"
+        show_grid(("part", "output", *HEADINGS), lines(found[0]), title=title, total=True)
+        for fact, value in columns[0].items():
+            if fact not in {"input", *HEADINGS}:
+                click.echo(f"{fact}: {value}")
+        return
+    rows = dict.fromkeys(fact for column in columns for fact in column)
+    grid = [(fact, *(column.get(fact, "") for column in columns)) for fact in rows]
+    show_grid(("", *names), grid)

@@ -1,0 +1,146 @@
+"""Maps that live at once: the memory that one image needs on its way through a network.
+
+Layers run in order, in evaluation, and each writes a new map. A map lives until its last reader
+has run: what enters a residual block waits for the addition, and branches wait for one another.
+Views, and layers that do nothing in evaluation, write none. What a layer needs for itself (the gate
+of an attention) does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import assert_never
+
+from resnet_dsl.folds.shape import concatenated as side_by_side
+from resnet_dsl.folds.shape import leaf_size
+from resnet_dsl.ir import (
+    Act,
+    AdaptivePool,
+    BatchNorm,
+    BlurPool,
+    Conv,
+    Dropout,
+    DropPath,
+    EfficientChannelAttention,
+    EvoNorm,
+    FilterResponseNorm,
+    Flatten,
+    GroupNorm,
+    Identity,
+    Layer,
+    Leaf,
+    Linear,
+    Network,
+    PadChannels,
+    Parallel,
+    Pool,
+    Residual,
+    Sequence,
+    Shape,
+    Size,
+    Softmax,
+    SqueezeExcite,
+    ZeroPad,
+)
+
+
+def peak_activations(network: Network, input: Shape | None = None) -> int:
+    """The most numbers that live at once for one image: times 4, bytes in float32.
+
+    >>> from resnet_dsl import elaborate, load
+    >>> peak_activations(elaborate(load("resnet18")))
+    1605632
+    """
+    return _Runs().of(Sequence(network.layers), input or network.input, keeps=False).peak
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A layer at work: the most numbers that live meanwhile, its input's among them; what it gives,
+    and whether that is a map of its own."""
+
+    peak: int
+    size: Size
+    fresh: bool
+
+
+class _Runs:
+    """Runs of layers, measured once for each object and size: repeated blocks are one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Size, bool], tuple[Layer, _Run]] = {}
+
+    def of(self, layer: Layer, size: Size, *, keeps: bool) -> _Run:
+        """The run of a layer; where it `keeps` its input, something reads that later."""
+        key = id(layer), size, keeps
+        if key not in self._known:
+            self._known[key] = layer, self._measured(layer, size, keeps)  # alive: ids stay true
+        return self._known[key][1]
+
+    def _measured(self, layer: Layer, size: Size, keeps: bool) -> _Run:
+        match layer:
+            case Sequence(layers):
+                return self._row(layers, size, keeps)
+            case Residual(body=body, shortcut=shortcut, after=after):
+                total = self._joined((body, shortcut), size, keeps, concatenated=False)
+                last = self.of(after, total.size, keeps=False)
+                kept = prod(size) if keeps else 0
+                return _Run(max(total.peak, kept + last.peak), last.size, fresh=True)
+            case Parallel(branches):
+                return self._joined(branches, size, keeps, concatenated=True)
+            case _:
+                return _leaf_run(layer, size)
+
+    def _row(self, layers: tuple[Layer, ...], size: Size, keeps: bool) -> _Run:
+        """One after the other; an input that is kept waits beside them."""
+        own, peak, fresh = prod(size), prod(size), False
+        for layer in layers:
+            run = self.of(layer, size, keeps=keeps and not fresh)
+            peak = max(peak, run.peak + (own if keeps and fresh else 0))
+            size, fresh = run.size, fresh or run.fresh
+        return _Run(peak, size, fresh)
+
+    def _joined(
+        self, branches: tuple[Layer, ...], size: Size, keeps: bool, *, concatenated: bool
+    ) -> _Run:
+        """Branch by branch, each beside what those before it gave; then all of them, and the map
+        that they are joined in."""
+        peak = held = 0
+        sizes = []
+        for i, branch in enumerate(branches):
+            run = self.of(branch, size, keeps=keeps or i + 1 < len(branches))
+            peak = max(peak, held + run.peak)
+            held += prod(run.size) if run.fresh else 0
+            keeps |= not run.fresh  # what passes the input on reads it when all are joined
+            sizes.append(run.size)
+        after = side_by_side(sizes, ()) if concatenated else sizes[0]
+        kept = prod(size) if keeps else 0
+        return _Run(max(peak, kept + held + prod(after)), after, fresh=True)
+
+
+def _leaf_run(leaf: Leaf, size: Size) -> _Run:
+    after = leaf_size(leaf, size)
+    match leaf:
+        case Dropout() | DropPath() | Flatten() | Identity():
+            return _Run(prod(size), after, fresh=False)
+        case (
+            Conv()
+            | Linear()
+            | BatchNorm()
+            | GroupNorm()
+            | EvoNorm()
+            | FilterResponseNorm()
+            | Act()
+            | Pool()
+            | AdaptivePool()
+            | ZeroPad()
+            | BlurPool()
+            | PadChannels()
+            | SqueezeExcite()
+            | EfficientChannelAttention()
+            | Softmax()
+        ):
+            return _Run(prod(size) + prod(after), after, fresh=True)
+        case _:
+            assert_never(leaf)

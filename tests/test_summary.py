@@ -1,0 +1,149 @@
+"""Numbers beyond params and MACs: what a network sees, keeps and puts out; how its layers count."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from resnet_dsl import SpecError, elaborate, load, loads
+from resnet_dsl.cli import main
+from resnet_dsl.folds.field import receptive_field
+from resnet_dsl.folds.memory import peak_activations
+from resnet_dsl.report.layers import arithmetic, layer_counts
+from resnet_dsl.report.summary import summary
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+# Araujo et al. 2019, table 1, for v1: 483, 1027 and 1507; one stride later for v1.5
+FIELDS = {
+    "resnet18": 435,
+    "resnet34": 899,
+    "resnet50": 427,
+    "resnet101": 971,
+    "resnet152": 1451,
+    "paper/resnet50": 483,
+    "paper/resnet101": 1027,
+    "paper/resnet152": 1507,
+    "vgg16": 212,
+    "alexnet": 195,
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_receptive_fields(name: str) -> None:
+    assert receptive_field(elaborate(load(name))) == FIELDS[name]
+
+
+def test_a_dilated_kernel_sees_further_and_a_blur_sees_more() -> None:
+    page = "input: 3x32x32\nstem: []\nblock: {{shortcut: none}}\nstages: {{a: '{}'}}\nhead: []"
+    for row, field in (
+        ("[[3x3, 8, dilation 4]]", 9),
+        ("[[3x3, 8, /2], [blur pool, /2], [3x3, 8]]", 3 + 2 * 2 + 2 * 4),
+        ("[[1x1, 8] | [5x5, 8]]", 5),
+        ("[[3x3, 8], [se 4], [eca 3]]", 3),
+    ):
+        assert receptive_field(elaborate(loads(page.format(row)))) == field
+
+
+STEM = 64 * 112 * 112
+MAP = 256 * 56 * 56
+
+
+@pytest.mark.parametrize(
+    ("name", "peak"),
+    [
+        ("resnet18", 2 * STEM),  # the stem's norm
+        ("resnet50", 3 * MAP),  # a block's input, and the last norm of its body
+        ("cifar/resnet20", 3 * 16 * 32 * 32),
+        ("vgg16", 2 * 64 * 224 * 224),
+    ],
+)
+def test_peaks_of_maps_that_live_at_once(name: str, peak: int) -> None:
+    assert peak_activations(elaborate(load(name))) == peak
+
+
+def test_parts_of_a_summary_add_up() -> None:
+    found = summary("resnet50")
+    for number in ("layers", "params", "buffers", "macs", "activations"):
+        assert sum(getattr(part.cost, number) for part in found.parts) == getattr(
+            found.cost, number
+        )
+    assert [part.field for part in found.parts] == [11, 35, 91, 267, 427, None]
+    norms = 53
+    assert found.sizes["float16"] == 2 * (25_557_032 + found.cost.buffers - norms) + 8 * norms
+
+
+def test_another_input_is_summed_up() -> None:
+    small, large = summary("resnet18"), summary("resnet18", "3x448x448")
+    assert large.cost.activations == 4 * small.cost.activations
+    assert large.peak == 4 * small.peak
+    assert (large.field, large.sizes) == (small.field, small.sizes)
+    with pytest.raises(SpecError, match="1 channels come in"):
+        summary("resnet18", "1x224x224")
+
+
+def test_the_count_of_layers_has_its_arithmetic() -> None:
+    assert arithmetic(layer_counts("resnet18")) == [
+        "1 stem + 16 in blocks + 1 fc = 18 layers",
+        "not counted: 3 projections, 20 batch norms, 17 activations, 2 pools, 8 additions",
+        "all convolutions: 20; with fully connected layers: 21",
+        "modules as torch prints them: 68; without parts: 52",
+    ]
+
+
+def test_layers_beside_the_longest_path_are_said() -> None:
+    found = layer_counts("googlenet")
+    assert (found.stem, found.blocks, found.head, found.layers) == (3, 18, 1, 22)
+    assert found.not_counted["convolutions in shorter branches"] == 57 - 21
+    assert found.not_counted["layers of auxiliary classifiers"] == 6
+    assert arithmetic(found)[0] == "3 stem + 18 in stages + 1 fc = 22 layers"
+    assert arithmetic(layer_counts("timm/resnetv2_50"))[0] == (
+        "1 stem + 48 in blocks + 1 in the head = 50 layers"
+    )
+
+
+def test_summary_prints_parts_and_totals() -> None:
+    result = run("summary", "resnet50")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    total = ["total", "50", "25,557,032", "53,173", "4,089,184,256", "11,113,984", "427"]
+    assert total in lines
+    assert "peak activations, float32: 9.63 MB" in result.stdout
+    assert "size, float16: 51.22 MB" in result.stdout
+    assert result.stderr == ""
+
+
+def test_summary_sets_pages_side_by_side() -> None:
+    result = run("summary", "resnet18", "timm/resnetblur18", "--input", "3x256x256")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["resnet18", "resnetblur18"] in lines
+    assert ["input", "3x256x256", "3x256x256"] in lines
+    blurs = 9 * sum(c * n * n for c, n in ((64, 64), (128, 32), (256, 16), (512, 8)))
+    assert ["MACs", "of", "blurs", f"{blurs:,}"] in lines
+
+
+def test_summary_and_layers_speak_json() -> None:
+    one, other = json.loads(run("summary", "resnet18", "resnet50", "--json").stdout)
+    assert (one["name"], other["receptive_field"]) == ("resnet18", 427)
+    assert set(one) == {
+        *("name", "input", "layers", "params", "buffers", "macs", "activations", "blur_macs"),
+        *("receptive_field", "peak_activation_bytes", "bytes", "parts"),
+    }
+    assert one["peak_activation_bytes"] == 4 * 2 * STEM
+    found = json.loads(run("layers", "resnet18", "--json").stdout)
+    assert found["layers"] == 18
+    assert found["not_counted"]["projections"] == 3
+
+
+@pytest.mark.parametrize("command", ["summary", "layers"])
+def test_bad_input_is_a_diagnostic(command: str) -> None:
+    result = run(command, "resnet5O")
+    assert result.exit_code == 2
+    assert "did you mean 'resnet50'?" in result.stderr
+    assert result.stdout == ""
