@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from resnet_dsl.elaborate import speaks_of_strides
 from resnet_dsl.lifted import Undetermined
-from resnet_dsl.notation import Conv, Row, SqueezeExcite, format_layer
+from resnet_dsl.notation import BlurPool, Conv, Pool, Row, SqueezeExcite, ZeroPad, format_layer
 from resnet_dsl.spec import (
     BatchNorm,
     EvoNorm,
@@ -21,22 +22,32 @@ def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
 
     A library's names tell whether an average pool stands in front of a projection; others do not.
     """
-    rows = [row for stage in spec.stages.values() for row in stage.rows]
+    stages = spec.stages.values()
+    rows = [row for stage in stages for row in stage.rows]
+    written = [layer for row in rows for layer in row.layers]
     shortcuts = _values(spec, "shortcut")
     yield Undetermined("input", str(spec.input))
     if spec.stem:
         yield Undetermined("stem", "; ".join(map(format_layer, spec.stem)), "strides and pools")
-    strides = ", ".join(str(spec.stride(name)) for name in spec.stages)
-    yield Undetermined("stride", strides, "of the stages, one by one")
+    strides = (
+        "as written" if speaks_of_strides(stage.rows) else str(spec.stride(name))
+        for name, stage in spec.stages.items()
+    )
+    yield Undetermined("stride", ", ".join(strides), "of the stages, one by one")
     if any(map(_narrows, rows)):
         why = "spatial is v1.5, first is v1"
         yield Undetermined("stride_on", _values(spec, "stride_on"), why)
     if "padding" in shortcuts:
         yield Undetermined("shortcut", shortcuts, "option A; none is a plain network")
-    elif shortcuts != "none" and not projection_told:
+    if not projection_told and any(spec.settings(stage).projects for stage in stages):
         yield Undetermined("projection", _values(spec, "projection"), "an average pool, or none")
-    yield Undetermined("pad", "half the kernel", "of convolutions")
-    if any(isinstance(layer, SqueezeExcite) for row in rows for layer in row.layers):
+    pools = [layer for layer in written if isinstance(layer, Pool | BlurPool | ZeroPad)]
+    if pools:
+        yield Undetermined("pools", "; ".join(dict.fromkeys(map(format_layer, pools))), "in rows")
+    convs = [layer for layer in (*spec.stem, *written) if isinstance(layer, Conv)]
+    pads = ", or as written" if any(conv.padding is not None for conv in convs) else ""
+    yield Undetermined("pad", f"half the kernel{pads}", "of convolutions")
+    if any(isinstance(layer, SqueezeExcite) for layer in written):
         yield Undetermined("se", "behind the last convolution", "with a relu inside")
     norm = spec.settings().norm
     if norm != "none":

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.folds.weights import COUNTER, Size
+from resnet_dsl.folds.weights import STATISTICS, Size
 
 Kind: TypeAlias = Literal["conv", "linear", "norm", "se", "eca"]
 
 _WRAPPING: Final = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")
 _NO_WEIGHTS: Final = {"n_averaged", "total_ops", "total_params"}  # what averages and counters leave
-_STATISTICS: Final = {"running_mean", "running_var", COUNTER}
-_KEYS: Final = {"weight", "bias", "v", "tau"} | _STATISTICS
+_KEYS: Final = {"weight", "bias", "v", "tau"} | STATISTICS
 _LISTED: Final = 5
 _DEEPEST: Final = 32
 _SHOWN: Final = 60

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
-from resnet_dsl.folds.naming import Naming, NamingError, members, named
+from resnet_dsl.folds.naming import NAMINGS, Naming, NamingError, members, named
 from resnet_dsl.folds.weights import COUNTER, weight_shapes
 from resnet_dsl.ir import Network, Path
 
@@ -25,7 +25,7 @@ def keys_of(network: Network, naming: Naming = "torchvision") -> dict[str, At]:
 
 def libraries(network: Network, names: Set[str]) -> tuple[Naming, ...]:
     """The libraries that have such a network and give its weights these names."""
-    return tuple(naming for naming in get_args(Naming) if _are(network, naming, names))
+    return tuple(naming for naming in NAMINGS if _are(network, naming, names))
 
 
 def _are(network: Network, naming: Naming, names: Set[str]) -> bool:

@@ -47,8 +47,7 @@ def _paired(
     for path, leaf in ours:
         weights = next((found for found in left if fits(leaf, found.shapes)), None)
         if weights is None:
-            place = left[0].name if left else "/".join(map(str, path))
-            raise MismatchError(place)
+            raise MismatchError(next((found.name for found in (*left, *theirs)), "a layer"))
         left.remove(weights)
         yield path, weights.keys
     if left:

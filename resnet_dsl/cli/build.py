@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
 
 import click
 
 from resnet_dsl.cli.show import show_json, show_table
-from resnet_dsl.folds.naming import Naming
+from resnet_dsl.folds.naming import NAMINGS, Naming
 
-NAMINGS = get_args(Naming)
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import click
 
 from resnet_dsl.cli.show import show_note
-from resnet_dsl.folds.naming import Naming
-
-NAMINGS = get_args(Naming)
+from resnet_dsl.folds.naming import NAMINGS, Naming
 
 
 @click.command()

@@ -16,6 +16,7 @@ from resnet_dsl.report.analysis import Analysis
 from resnet_dsl.report.table import table
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _HEAD = re.compile(r"error\[[a-z-]+\]:")
@@ -42,11 +43,7 @@ def show_json(data: object) -> None:
 
 def show_table(found: Analysis, title: str) -> None:
     """Table 1 of a network, on stdout; where it is wider than the terminal, rows stand on end."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE
+    console = _console()
     drawn = _drawn(found, title, stacked=False)
     wide = console.options.update(width=_PIPE)
     if console.measure(drawn, options=wide).maximum > console.width:
@@ -63,19 +60,24 @@ def show_grid(
 ) -> None:
     """Texts in columns, on stdout; the last row may be the `total` of the others."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE
     drawn = Table(box=box.HORIZONTALS, title=title, title_justify="left")
     for i, heading in enumerate(headings):
         drawn.add_column(heading, justify="right" if i else "left", no_wrap=True)
     for i, row in enumerate(rows):
         drawn.add_row(*map(escape, row), end_section=total and i == len(rows) - 2)
-    console.print(drawn)
+    _console().print(drawn)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE
+    return console
 
 
 _PIPE = 1000  # columns: nobody wraps what goes into a file

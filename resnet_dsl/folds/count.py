@@ -11,6 +11,7 @@ from math import prod
 from typing import assert_never
 
 from resnet_dsl.folds.shape import Step
+from resnet_dsl.folds.weights import STATISTICS, weight_shapes
 from resnet_dsl.ir import (
     Act,
     AdaptivePool,
@@ -92,41 +93,14 @@ def params(layer: Layer) -> int:
 
 def leaf_params(leaf: Leaf) -> int:
     """Learnable scalars of one leaf."""
-    match leaf:
-        case Conv(in_channels=i, out_channels=o, kernel=k, groups=g, bias=bias):
-            return k * k * i * o // g + bias * o
-        case Linear(in_features=i, out_features=o):
-            return i * o + o
-        case BatchNorm(channels=c) | GroupNorm(channels=c):
-            return 2 * c
-        case EvoNorm(channels=c) | FilterResponseNorm(channels=c):
-            return 3 * c
-        case SqueezeExcite(channels=c, hidden=hidden):
-            return 2 * c * hidden + hidden + c
-        case EfficientChannelAttention(kernel=k):
-            return k
-        case (
-            Act()
-            | Pool()
-            | AdaptivePool()
-            | ZeroPad()
-            | BlurPool()
-            | PadChannels()
-            | Flatten()
-            | Dropout()
-            | DropPath()
-            | Softmax()
-            | Identity()
-        ):
-            return 0
-        case _:
-            assert_never(leaf)
+    kept = weight_shapes(leaf).items()
+    return sum(prod(size) for key, size in kept if key not in STATISTICS)
 
 
 def buffers(layer: Layer) -> int:
     """Numbers that a model keeps and does not learn: running statistics, and their counters."""
-    norms = (leaf for _, leaf in leaves(layer) if isinstance(leaf, BatchNorm))
-    return sum(2 * norm.channels + 1 for norm in norms)
+    kept = (item for _, leaf in leaves(layer) for item in weight_shapes(leaf).items())
+    return sum(prod(size) for key, size in kept if key in STATISTICS)
 
 
 def activations(steps: Iterable[Step]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from resnet_dsl.ir import (
     Act,
@@ -29,8 +29,10 @@ from resnet_dsl.ir import (
 )
 
 Size: TypeAlias = tuple[int, ...]
-COUNTER = "num_batches_tracked"
+COUNTER: Final = "num_batches_tracked"
 """A batch norm counts its steps; nothing is computed from it, and older files leave it out."""
+STATISTICS: Final = frozenset({"running_mean", "running_var", COUNTER})
+"""Tensors that are kept and not learned."""
 
 
 def weight_shapes(leaf: Leaf) -> dict[str, Size]:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from resnet_dsl.checkpoint.names import keys_of
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.folds.naming import Naming, NamingError
-from resnet_dsl.folds.weights import COUNTER
-from resnet_dsl.pytorch.lift.checkpoint import read
+from resnet_dsl.pytorch.lift.checkpoint import carried, read
 from resnet_dsl.pytorch.weights import check_output, save_state
 
 
@@ -39,18 +35,9 @@ def convert_weights(path: Path, *, source: Naming | None, to: Naming, output: Pa
             if found.namings
             else "--from auto goes by shapes",
         )
-    network = found.lifted.network
     try:
-        names = keys_of(network, to)
+        state = carried(found.lifted, found.state, to)
     except NamingError as error:
         raise fail("weights", f"{path}: {error.message}") from None
-    by_place = {at: key for key, at in keys_of(network).items()}
-    state = {}
-    for name, at in names.items():
-        key = by_place[at]
-        if key in found.lifted.weights:
-            state[name] = found.state[found.lifted.weights[key]]
-        elif name.endswith(f".{COUNTER}"):
-            state[name] = torch.zeros((), dtype=torch.int64)
     save_state(state, output)
     return Converted(tensors=len(state), source=next(iter(found.namings), None))

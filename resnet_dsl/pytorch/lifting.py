@@ -104,7 +104,7 @@ def _built(made: Lifting, state: Mapping[str, Tensor]) -> tuple[Net, dict[str, T
     model = build_model(
         resolve(loads(made.page)), seed=None, init=False, device=some.device, dtype=some.dtype
     )
-    tensors = carried(made.lifted, state, model.state_dict())
+    tensors = carried(made.lifted, state)
     model.load_state_dict(tensors)
     return model.eval(), tensors
 

@@ -99,7 +99,7 @@ def _read(path: Path) -> Any:
     with path.open("rb") as file:
         start = file.read(9)
         file.seek(0)
-        if start[8:] == b"{":  # behind the length of its header
+        if _opens_header(start):
             return load_file(path)
         if start[:4] == b"PK\x03\x04":
             stream, pickles = _repacked(file)
@@ -116,6 +116,16 @@ def _read(path: Path) -> Any:
     if any(tensor.nbytes > tensor.untyped_storage().nbytes() for tensor in _tensors(content)):
         raise ValueError("it claims a tensor of more bytes than it has")
     return content
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is of the format that keeps no order of its tensors."""
+    with path.open("rb") as file:
+        return _opens_header(file.read(9))
+
+
+def _opens_header(start: bytes) -> bool:
+    return start[8:] == b"{"  # behind the length of the header
 
 
 def _repacked(file: BinaryIO) -> tuple[io.BytesIO, list[io.BytesIO]]:

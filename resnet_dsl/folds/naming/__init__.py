@@ -9,7 +9,7 @@ which weights move between schemes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never, get_args
 
 from resnet_dsl.folds.anatomy import is_pre_activated
 from resnet_dsl.folds.naming.inception import inception
@@ -24,6 +24,7 @@ from resnet_dsl.folds.naming.tree import members as members
 from resnet_dsl.ir import Network, Parallel, Residual
 
 Naming: TypeAlias = Literal["torchvision", "timm", "transformers"]
+NAMINGS: Final[tuple[Naming, ...]] = get_args(Naming)
 Taps: TypeAlias = Mapping[int, Program]
 """Steps to run behind so many layers of a network."""
 

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from resnet_dsl.checkpoint import recognize
+from resnet_dsl.checkpoint.names import keys_of
 from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.folds.naming import Naming
 from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.ir import Shape
 from resnet_dsl.lifted import Lifted, Undetermined
-from resnet_dsl.pytorch.reading import listed, printable, read_checkpoint
+from resnet_dsl.pytorch.reading import is_safetensors, listed, printable, read_checkpoint
 
 WRAPPINGS: Final = (
     *("state_dict", "model", "model_state", "model_state_dict", "net"),
@@ -45,7 +46,7 @@ def read(path: Path, input: Sequence[int] | None = None) -> Checkpoint:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     shape = None if input is None else Shape(*input)
     try:
-        found = recognize(shapes, ordered=path.suffix != ".safetensors", input=shape)
+        found = recognize(shapes, ordered=not is_safetensors(path), input=shape)
     except SpecError as error:
         faults = (replace(x, message=f"{path}: {printable(x.message)}") for x in error.diagnostics)
         raise SpecError(faults) from None
@@ -74,23 +75,28 @@ def _unwrapped(
         content = inner
     if not any(isinstance(value, Tensor) for value in content.values()):
         raise fail("weights", f"{path}: holds no weights", help="save model.state_dict()")
-    strange = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    if strange or not all(isinstance(name, str) for name in content):
+    tensors = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    if strange := [str(name) for name in content if name not in tensors]:
         raise fail(
             "weights",
             f"{path}: {listed(strange)} hold no tensors",
             help="save model.state_dict() alone",
         )
-    return key, {k: v for k, v in content.items() if isinstance(v, Tensor)}, others
+    return key, tensors, others
 
 
 def carried(
-    lifted: Lifted, state: Mapping[str, Tensor], own: Mapping[str, Tensor]
+    lifted: Lifted, state: Mapping[str, Tensor], naming: Naming = "torchvision"
 ) -> dict[str, Tensor]:
-    """The source's tensors under the keys of our state dict `own`; counters that a source does not
-    have begin at 0."""
-    return {
-        key: state[lifted.weights[key]] if key in lifted.weights else torch.zeros_like(value)
-        for key, value in own.items()
-        if key in lifted.weights or key.endswith(f".{COUNTER}")
-    }
+    """The source's tensors under a library's names; counters that it does not have begin at 0.
+
+    Raises `NamingError` where the library has no such network.
+    """
+    ours = {at: key for key, at in keys_of(lifted.network).items()}
+    found = {}
+    for name, at in keys_of(lifted.network, naming).items():
+        if ours[at] in lifted.weights:
+            found[name] = state[lifted.weights[ours[at]]]
+        elif name.endswith(f".{COUNTER}"):
+            found[name] = torch.zeros((), dtype=torch.int64)
+    return found
