@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from resnet_dsl import loads
-from resnet_dsl.cli import main
+from resnet_dsl.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -100,5 +100,5 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_the_documents_speak_of_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in main.commands:
+    for command in COMMANDS:
         assert f"resnet-dsl {command}" in readme
