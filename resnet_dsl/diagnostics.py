@@ -5,13 +5,12 @@ Data first, text last: `Diagnostic` is plain data that tests and editors read, `
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.ir import Path
 
@@ -49,8 +48,7 @@ Code: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A text and the name that its readers know it by."""
 
     name: str
@@ -81,8 +79,7 @@ def split_lines(text: str) -> tuple[str, ...]:
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A piece of one line: columns count characters from 1, `end` is the first one behind it."""
 
     source: Source
@@ -191,6 +188,8 @@ def show_path(path: Path) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The most similar of the words, if one is similar at all."""
+    import difflib  # faults are few
+
     by_folded = {known.casefold(): known for known in words}
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
@@ -206,9 +205,9 @@ def _window(text: str, span: Span) -> tuple[str, str, str]:
     shown = "".join(c if c.isprintable() else " " for c in text[first : first + _SHOWN])
     start = span.column - 1 - first
     marked = shown[start : span.end - 1 - first] or "^"
-    return shown, " " * _cells(shown[:start]), "^" * _cells(marked)
+    return shown, " " * cells(shown[:start]), "^" * cells(marked)
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
     """Columns of a terminal that a text takes: East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resnet_dsl.ir import Network
-from resnet_dsl.reader import write
+from resnet_dsl.reader.write import write
 from resnet_dsl.report.analyze import analyze
 from resnet_dsl.spec import Expect, Spec
 
@@ -50,7 +50,7 @@ def page_of(lifted: Lifted, source: str) -> str:
     if lifted.undetermined:
         lines.append("# what the source does not show, and what this page says:")
         lines += [f"#   {choice}" for choice in lifted.undetermined]
-    page = write(lifted.spec.model_copy(update={"expect": expect}))
+    page = write(replace(lifted.spec, expect=expect))
     if lifted.refused:
         stages, head, rest = page.rpartition("\nhead:")
         last = list(lifted.spec.stages)[-1]

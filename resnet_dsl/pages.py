@@ -5,36 +5,43 @@ A source is a zoo name, a path, a Spec or a Network; `resolve` makes one thing o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaborate import Elaboration, elaborate_with_origins
 from resnet_dsl.files import whole
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Network
-from resnet_dsl.reader import Page, read_page, read_text, write
+from resnet_dsl.ir import Network, Shape
+from resnet_dsl.reader import Page, read_page, read_text
 from resnet_dsl.recover import recover
+from resnet_dsl.report.analysis import Analysis, analysis
 from resnet_dsl.report.check import check_expect
 from resnet_dsl.spec import Spec
 
 Source: TypeAlias = str | Path | Spec | Network
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A network with its spec, and the page where it came from one."""
 
     spec: Spec
     elaboration: Elaboration
     page: Page | None = None
+    known: Analysis | None = None
 
     @property
     def network(self) -> Network:
         return self.elaboration.network
+
+    def analysis(self, input: Shape | None = None) -> Analysis:
+        """The numbers of the network, at its own input or another one."""
+        if self.known and input in {None, self.known.input}:
+            return self.known
+        with self.placing():
+            return analysis(self.spec, self.elaboration, input)
 
     @contextmanager
     def placing(self) -> Iterator[None]:
@@ -56,8 +63,15 @@ def _placing(page: Page | None) -> Iterator[None]:
         raise SpecError(map(page.place, error.diagnostics)) from None
 
 
-def resolve(source: Source) -> Resolved:
-    """The network that a source means, checked; `SpecError` says all that is wrong with it."""
+def resolve(source: Source, overrides: Sequence[str] = ()) -> Resolved:
+    """The network that a source means, checked; `SpecError` says all that is wrong with it.
+
+    `overrides` are settings like `stem.1.pad=0`, in place of what its page says.
+    """
+    if overrides and isinstance(source, Network | Spec):
+        spec = source if isinstance(source, Spec) else recover(source)
+        page = read_text(dumps(spec), overrides=overrides)
+        return _checked(page.spec, page)
     match source:
         case Network():
             spec = recover(source)
@@ -65,15 +79,16 @@ def resolve(source: Source) -> Resolved:
         case Spec():
             return _checked(source, None)
         case _:
-            page = read_page(source)
+            page = read_page(source, overrides)
             return _checked(page.spec, page)
 
 
 def _checked(spec: Spec, page: Page | None) -> Resolved:
     with _placing(page):
         elaboration = elaborate_with_origins(spec)
-        check_expect(spec, elaboration)
-        return Resolved(spec, elaboration, page)
+        found = analysis(spec, elaboration)
+        check_expect(spec, found)
+        return Resolved(spec, elaboration, page, found)
 
 
 def load(where: str | Path) -> Spec:
@@ -100,6 +115,8 @@ def dumps(spec: Spec) -> str:
     >>> print(dumps(load("cifar/resnet20")).splitlines()[1])
     input: 3x32x32
     """
+    from resnet_dsl.reader.write import write  # questions about pages write none
+
     return write(spec)
 
 

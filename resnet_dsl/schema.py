@@ -1,4 +1,4 @@
-"""The JSON Schema of a page, generated from the models of `resnet_dsl.spec`.
+"""The JSON Schema of a page, drawn by pydantic from the words of `resnet_dsl.spec`.
 
 A file may hold a whole page or a variant: with `extends`, every key may be left out, and null
 removes what is inherited.
@@ -7,6 +7,8 @@ removes what is inherited.
 from __future__ import annotations
 
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from resnet_dsl.spec import Spec
 
@@ -17,7 +19,7 @@ def json_schema() -> dict[str, Any]:
     >>> sorted(json_schema()["properties"])[:4]
     ['aux', 'block', 'drop_path', 'expect']
     """
-    schema = Spec.model_json_schema()
+    schema = TypeAdapter(Spec).json_schema()
     required = schema.pop("required")
     extends = {
         "type": "string",
@@ -28,7 +30,7 @@ def json_schema() -> dict[str, Any]:
     named = stages["patternProperties"]
     stages["patternProperties"] = {pattern: _or_null(named[pattern]) for pattern in named}
     stages["additionalProperties"] = False
-    _relax_rows(schema["$defs"]["Stage"])
+    schema["$defs"]["Stage"] = _stage(schema["$defs"]["Stage"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "resnet-dsl page",
@@ -45,7 +47,8 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _relax_rows(stage: dict[str, Any]) -> None:
-    """A variant's stage may leave its rows to the base."""
-    mapping = stage["anyOf"][-1]
-    mapping["required"] = [key for key in mapping["required"] if key != "rows"]
+def _stage(mapping: dict[str, Any]) -> dict[str, Any]:
+    """A row, a list of rows, or a mapping; a variant's mapping may leave its rows to the base."""
+    rows = mapping["properties"]["rows"]
+    properties = {**mapping["properties"], "rows": {"anyOf": [rows["items"], rows]}}
+    return {"anyOf": [rows["items"], rows, {**mapping, "properties": properties, "required": []}]}

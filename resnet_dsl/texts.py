@@ -1,15 +1,10 @@
-"""Texts of the notation as fields of pydantic models: parsed on the way in, printed out again."""
+"""Texts of the notation as values of a page: parsed on the way in, printed on the way out."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
-
-from pydantic import PlainValidator, WithJsonSchema
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
-from pydantic_core.core_schema import CoreSchema
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from resnet_dsl.ir import Shape
 from resnet_dsl.notation import (
@@ -19,52 +14,73 @@ from resnet_dsl.notation import (
     Row,
     RowLayer,
     format_layer,
-    format_row,
     parse_layer,
     parse_row,
 )
+from resnet_dsl.words import DoubtError
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import CoreSchema
 
 LARGEST_SIDE: Final = 65_536
 
 
-class _Text:
-    """The annotation of a text in the notation: parsed on the way in, printed on the way out."""
+class Sides(NamedTuple):
+    """The height and width of a map."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}"
+
+
+class Text:
+    """The mark of a text in the notation: `parse` reads it; the `form` that it gives
+    is taken as it is."""
 
     def __init__(
         self,
         form: Any,
         parse: Callable[[str], object],
-        write: Callable[[Any], str],
         description: str,
         **schema: object,
     ) -> None:
-        self.form, self.parse, self.write = form, parse, write
+        self.form, self.parse = form, parse
         self.schema = {"type": "string", "description": description, **schema}
 
     def read(self, data: object) -> object:
+        """What a text says; `NotationError` where it says nothing."""
+        if isinstance(data, str):
+            return self.parse(data)
         if isinstance(data, self.form):
             return data
-        if not isinstance(data, str):
-            raise _refused(f"{_shown(data)} is no text", help=str(self.schema["description"]))
+        help = str(self.schema["description"])
+        raise NotationError(f"{_shown(data)} is no text", help=help, code="value")
+
+    def take(self, data: object, _inner: object) -> object:
         try:
-            return self.parse(data)
-        except NotationError as error:
-            raise _refused(error.message, help=error.help, at=error.at, code=error.code) from None
+            return self.read(data)
+        except NotationError:
+            raise DoubtError from None
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(self.write)
-        return core_schema.no_info_plain_validator_function(self.read, serialization=written)
+        from pydantic_core.core_schema import no_info_plain_validator_function
 
-    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> JsonSchemaValue:
+        return no_info_plain_validator_function(self._checked)
+
+    def _checked(self, data: object) -> object:
+        """`read` for pydantic: a fault that `resnet_dsl.reader` can place."""
+        from pydantic_core import PydanticCustomError
+
+        try:
+            return self.read(data)
+        except NotationError as error:
+            facts = {key: getattr(error, key) for key in ("message", "help", "at", "code")}
+            raise PydanticCustomError("refused", "{message}", facts) from None
+
+    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> dict[str, object]:
         return self.schema
-
-
-def _refused(
-    message: str, *, help: str | None = None, at: tuple[int, int] | None = None, code: str = "value"
-) -> PydanticCustomError:
-    """A fault that `resnet_dsl.reader` can turn into a diagnostic without reading its text."""
-    context = {"message": message, "help": help, "at": at, "code": code}
-    return PydanticCustomError("refused", "{message}", context)
 
 
 def _shown(data: object) -> str:
@@ -98,21 +114,15 @@ def parse_input(text: str) -> Shape:
     return Shape(*_parse_numbers(text, 3, "3x224x224"))
 
 
-def _parse_sides(text: str) -> tuple[int, int]:
-    height, width = _parse_numbers(text, 2, "56x56")
-    return height, width
-
-
-def _format_sides(sides: tuple[int, int]) -> str:
-    return f"{sides[0]}x{sides[1]}"
+def _parse_sides(text: str) -> Sides:
+    return Sides(*_parse_numbers(text, 2, "56x56"))
 
 
 RowText = Annotated[
     Row,
-    _Text(
+    Text(
         Row,
         parse_row,
-        format_row,
         'a row of Table 1: "[[1x1, 64], [3x3, 64], [1x1, 256]] x 3"',
         pattern=r"^\s*\[",
         examples=["[[3x3, 64], [3x3, 64]] x 2"],
@@ -120,41 +130,37 @@ RowText = Annotated[
 ]
 StemLayerText = Annotated[
     RowLayer,
-    _Text(
+    Text(
         RowLayer,
         _parse_stem_layer,
-        format_layer,
         "a layer of the stem: 7x7, 64, /2",
         examples=["7x7, 64, /2", "3x3 max pool, /2"],
     ),
 ]
 HeadLayerText = Annotated[
     HeadLayer,
-    _Text(
+    Text(
         HeadLayer,
         parse_layer,
-        format_layer,
         "a layer of the head: average pool, 1000-d fc",
         examples=["average pool", "1000-d fc", "dropout 0.5", "softmax"],
     ),
 ]
 InputText = Annotated[
     Shape,
-    _Text(
+    Text(
         Shape,
         parse_input,
-        str,
         "channels x height x width of an image",
         pattern=r"^\s*\d+(\s*[x×X*]\s*\d+){2}\s*$",
         examples=["3x224x224"],
     ),
 ]
 SidesText = Annotated[
-    tuple[int, int],
-    _Text(
-        tuple,
+    Sides,
+    Text(
+        Sides,
         _parse_sides,
-        _format_sides,
         "height x width of the stage's maps",
         pattern=r"^\s*\d+\s*[x×X*]\s*\d+\s*$",
         examples=["56x56"],
@@ -162,10 +168,10 @@ SidesText = Annotated[
 ]
 
 
-def _name(data: object) -> str:
-    if not isinstance(data, str) or not data.strip() or not data.isprintable() or len(data) > 100:
-        raise _refused(f"{_shown(data)} is no name", help="a short line of text")
-    return data
+def _parse_name(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > 100:
+        raise NotationError(f"{_shown(text)} is no name", help="a short line of text", code="value")
+    return text
 
 
-Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string"})]
+NameText = Annotated[str, Text(str, _parse_name, "a short line of text")]

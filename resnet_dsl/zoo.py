@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,15 @@ def zoo() -> list[str]:
     """
     pages = (page.relative_to(FOLDER).with_suffix("") for page in FOLDER.rglob("*.yaml"))
     return sorted((page.as_posix() for page in pages), key=_reading_order)
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a spec of that name is shipped, without a look at the others.
+
+    >>> is_shipped("cifar/resnet20"), is_shipped("../specs/resnet50"), is_shipped("resnet5O")
+    (True, False, False)
+    """
+    return bool(re.fullmatch(r"[\w-]+(/[\w-]+)*", name)) and os.path.isfile(zoo_path(name))
 
 
 def zoo_path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 from hypothesis import assume
@@ -193,7 +194,7 @@ def specs(draw: st.DrawFn) -> Spec:
     blocks = [f"{name}.1" for name, shortcut in shortcuts.items() if shortcut != "none"]
     if blocks and draw(st.integers(0, 3)) == 0:
         aux = draw(st.dictionaries(st.sampled_from(blocks), heads, max_size=2))
-        spec = spec.model_copy(update={"aux": aux})
+        spec = replace(spec, aux=aux)
     try:
         elaborate(spec)
     except SpecError:

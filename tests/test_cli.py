@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from resnet_dsl.schema import json_schema
 from resnet_dsl.zoo import zoo_path
 
 REJECT = Path(__file__).parent / "reject"
+COMMAND = [sys.executable, "-m", "resnet_dsl"]
 
 
 def run(*arguments: str) -> Result:
@@ -81,8 +84,71 @@ def test_unknown_names_suggest_the_nearest() -> None:
 
 
 def test_no_colour_into_a_pipe() -> None:
-    command = [sys.executable, "-m", "resnet_dsl", "check", "nowhere.yaml"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [*COMMAND, "check", "nowhere.yaml"], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2
     assert result.stderr.startswith("error[file]: nowhere.yaml: no such file")
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize(("variable", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_on_a_terminal_unless_it_is_refused(
+    variable: dict[str, str], coloured: bool
+) -> None:
+    known = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    terminal, stderr = pty.openpty()
+    command = [*COMMAND, "check", "nowhere.yaml"]
+    subprocess.run(command, stderr=stderr, env={**known, **variable}, check=False)
+    os.close(stderr)
+    assert (b"\x1b[31m" in os.read(terminal, 4096)) is coloured
+    os.close(terminal)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["zoo"], ["--help"], ["trace", "--help"], ["trace", "resnet152"]]
+)
+def test_a_pipe_that_closes_early_is_no_error(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_a_diagnostic() -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run([*COMMAND, "zoo"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2
+    assert result.stderr == "error[file]: the output cannot be written: no space left on device\n"
+
+
+def test_a_terminal_without_the_characters_gets_others() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [*COMMAND, "summary", "resnet18"]
+    result = subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert result.stdout.decode("ascii").splitlines()[1].strip("-") == ""
+
+
+def completed(*words: str) -> list[str]:
+    environment = {
+        **os.environ,
+        "_RESNET_DSL_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["resnet-dsl", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    code = "from resnet_dsl.cli import main; main(prog_name='resnet-dsl')"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    return result.stdout.splitlines()
+
+
+def test_shells_complete_commands_options_and_names_of_the_zoo() -> None:
+    assert completed("su") == ["plain,summary"]
+    assert completed("summary", "--in") == ["plain,--input"]
+    assert completed("summary", "cifar/resnet1") == [
+        "plain,cifar/resnet110",
+        "plain,cifar/resnet1202",
+        "file,cifar/resnet1",
+    ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -80,6 +83,45 @@ def _plain(text: str) -> list[str]:
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_pages_in_the_documents_are_pages(text: str) -> None:
     loads(text)
+
+
+def keys(data: Any, prefix: str = "") -> Iterator[str]:
+    """The keys of what `--json` prints, dotted; lists stand for what is in them."""
+    if isinstance(data, list):
+        for item in data:
+            yield from keys(item, prefix)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield prefix + key
+            yield from keys(value, f"{prefix}{key}.")
+
+
+JSON = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "summary resnet18",
+        "layers resnet18",
+        "trace googlenet",
+        "table resnet18 lenet5",
+        "diff resnet18 resnet34",
+        "blocks resnet50",
+        "build lenet5 --meta",
+    ],
+)
+def test_the_keys_for_programs_are_documented(arguments: str) -> None:
+    if WITH_TORCH.search(arguments):
+        pytest.importorskip("torch")
+    command, *_ = arguments.split()
+    section = re.search(rf"^## `{command} .*?(?=^## |\Z)", JSON, re.MULTILINE | re.DOTALL)
+    assert section
+    rows = [line for line in section[0].splitlines() if line.startswith("| `")]
+    documented = {key for row in rows for key in re.findall(r"`(.*?)`", row.split("|")[1])}
+    printed = CliRunner().invoke(main, [*arguments.split(), "--json"]).stdout
+    found = {key for key in keys(json.loads(printed)) if not key.startswith("not_counted.")}
+    assert found == documented
 
 
 def test_the_readme_names_its_two_commands() -> None:

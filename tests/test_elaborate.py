@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
@@ -219,7 +221,7 @@ def test_a_stage_is_held_to_its_output() -> None:
 
 
 def test_a_spec_without_a_text_has_faults_without_a_place() -> None:
-    spec = load("resnet18").model_copy(update={"expect": Expect(layers=19)})
+    spec = replace(load("resnet18"), expect=Expect(layers=19))
     with pytest.raises(SpecError) as caught:
         analyze(spec)
     (fault,) = caught.value.diagnostics
@@ -233,7 +235,7 @@ def test_a_word_used_twice_is_two_layers() -> None:
     row = Row(branches=((word, word),))
     spec = loads(PAGE.format(stage='"[[3x3, 16], [3x3, 16]]"', block=""))
     stage = Stage(rows=(row,))
-    twin = spec.model_copy(update={"stages": {**spec.stages, "conv3_x": stage}})
+    twin = replace(spec, stages={**spec.stages, "conv3_x": stage})
     assert elaborate(twin) == elaborate(spec)
 
 

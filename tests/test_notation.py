@@ -89,7 +89,7 @@ def test_layers_of_stem_and_head(text: str, canonical: str) -> None:
 def test_slips_are_named_at_their_place(row: str, at: str, help: str) -> None:
     with pytest.raises(NotationError) as caught:
         parse_row(row)
-    start, end = caught.value.at
+    start, end = caught.value.at or (0, 0)
     assert row[start:end] == at
     assert help in (caught.value.help or "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, dump, dumps, load, loads, zoo
 from resnet_dsl.diagnostics import Diagnostic, split_lines
+from resnet_dsl.ir import Shape
 from resnet_dsl.notation import format_row
 from resnet_dsl.reader import find, read_text
 from resnet_dsl.spec import BatchNorm
@@ -42,7 +44,7 @@ def variant(tmp_path: Path, text: str) -> Spec:
 
 def test_a_variant_says_only_what_differs(tmp_path: Path) -> None:
     base, same = variant(tmp_path, ""), variant(tmp_path, "input: 3x64x64")
-    assert same == base.model_copy(update={"input": (3, 64, 64)})
+    assert same == replace(base, input=Shape(3, 64, 64))
 
 
 def test_name_expect_and_output_are_not_inherited(tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_dump_says_where_it_cannot_write(tmp_path: Path) -> None:
 
 def test_the_order_of_stages_counts() -> None:
     spec = load("resnet18")
-    turned = spec.model_copy(update={"stages": dict(reversed(spec.stages.items()))})
+    turned = replace(spec, stages=dict(reversed(spec.stages.items())))
     assert turned != spec
     assert dumps(turned) != dumps(spec)
 

@@ -80,6 +80,18 @@ def test_parts_of_a_summary_add_up() -> None:
     assert found.sizes["float16"] == 2 * (25_557_032 + found.cost.buffers - norms) + 8 * norms
 
 
+def test_stages_may_be_called_stem_and_head() -> None:
+    rows = 'stem: "[[3x3, 16], [3x3, 16]] x 2", head: "[[3x3, 32], [3x3, 32]] x 2"'
+    page = f"input: 3x32x32\nstem: ['3x3, 16']\nstages: {{{rows}}}\nhead: [average pool, 10-d fc]"
+    found = summary(loads(page))
+    assert [(part.name, part.cost.layers, part.field) for part in found.parts] == [
+        ("stem", 1, 3),
+        ("stem", 4, 11),
+        ("head", 4, 25),
+        ("head", 1, None),
+    ]
+
+
 def test_another_input_is_summed_up() -> None:
     small, large = summary("resnet18"), summary("resnet18", "3x448x448")
     assert large.cost.activations == 4 * small.cost.activations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,14 @@ SCHEMA_FILE = FOLDER / "resnet-dsl.schema.json"
 def plain(spec: Spec) -> Spec:
     """A spec without what no network shows."""
     names = {name: f"conv{i}_x" for i, name in enumerate(spec.stages, 2)}
-    bare = {
-        "name": None,
-        "expect": Expect(),
-        "init": Init(),
-        "stages": {names[name]: stage for name, stage in spec.stages.items()},
-        "aux": {re.sub(r"^[^.]+", lambda m: names[m[0]], k): v for k, v in spec.aux.items()},
-    }
-    return spec.model_copy(update=bare)
+    return replace(
+        spec,
+        name=None,
+        expect=Expect(),
+        init=Init(),
+        stages={names[name]: stage for name, stage in spec.stages.items()},
+        aux={re.sub(r"^[^.]+", lambda m: names[m[0]], k): v for k, v in spec.aux.items()},
+    )
 
 
 @pytest.mark.parametrize("name", zoo())

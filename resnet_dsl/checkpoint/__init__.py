@@ -8,7 +8,7 @@ undetermined. Nothing is returned whose weights would not fit, tensor by tensor.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resnet_dsl.checkpoint.choices import choices
 from resnet_dsl.checkpoint.families import plain_family, residual_family
@@ -59,7 +59,7 @@ def recognize(
             help="lift the model itself: resnet-dsl lift package.module:function",
         )
     if input is not None:
-        spec = spec.model_copy(update={"input": input})
+        spec = replace(spec, input=input)
     network = _elaborated(spec)
     namings = libraries(network, set(names))
     theirs = _by_name(network, namings[0], names) if namings else _beside(network, parts)

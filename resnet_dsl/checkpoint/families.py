@@ -18,7 +18,7 @@ from resnet_dsl.folds.naming import members, named
 from resnet_dsl.folds.weights import COUNTER, Size, weight_shapes
 from resnet_dsl.notation import Conv, Fc, HeadLayer
 from resnet_dsl.pages import load
-from resnet_dsl.reader import write
+from resnet_dsl.reader.write import write
 from resnet_dsl.spec import Spec
 from resnet_dsl.zoo import zoo
 
@@ -51,7 +51,7 @@ def _plainest(pages: Iterable[Spec]) -> Spec | None:
 
 @cache
 def _pages() -> tuple[Spec, ...]:
-    return tuple(load(name).model_copy(update={"name": None}) for name in zoo())
+    return tuple(replace(load(name), name=None) for name in zoo())
 
 
 def _with_classes(head: Sequence[Weights]) -> Iterator[Spec]:
@@ -59,10 +59,10 @@ def _with_classes(head: Sequence[Weights]) -> Iterator[Spec]:
     classes = head[-1].out if head else None
     for page in _pages():
         aux = {block: _classifying(layers, classes) for block, layers in page.aux.items()}
-        changed = page.model_copy(update={"head": _classifying(page.head, classes), "aux": aux})
+        changed = replace(page, head=_classifying(page.head, classes), aux=aux)
         yield changed
         if aux:
-            yield changed.model_copy(update={"aux": {}})
+            yield replace(changed, aux={})
 
 
 def _classifying(layers: Sequence[HeadLayer], classes: int | None) -> tuple[HeadLayer, ...]:

@@ -6,21 +6,32 @@ Answers go to stdout, diagnostics to stderr; the exit status is 0, or 2 for bad 
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
 
-from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.diagnostics import SpecError, fail
 
 COMMANDS: Final = (
+    "blocks",
     "build",
     "check",
     "convert",
+    "diff",
+    "fmt",
     "layers",
     "lift",
+    "new",
     "schema",
     "summary",
+    "table",
+    "trace",
     "zoo",
 )
 """Each is a module of this package, and the function in it."""
@@ -40,14 +51,35 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SpecError as error:
-            from resnet_dsl.cli.show import show_error
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # or it is closed
+                stream.reconfigure(errors="replace")
+        with _ending():
+            return super().make_context(*arguments, **options)
 
-            show_error(error)
-            ctx.exit(2)
+    def invoke(self, ctx: click.Context) -> Any:
+        with _ending():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """How a command ends that cannot go on."""
+    from resnet_dsl.cli.show import show_error
+
+    try:
+        yield
+    except SpecError as error:
+        show_error(error)
+        raise click.exceptions.Exit(2) from None
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+    except OSError as error:
+        show_error(fail("file", f"the output cannot be written: {(error.strerror or '').lower()}"))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(2) from None
 
 
 @click.group("resnet-dsl", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from resnet_dsl.cli.options import json_option, spec_argument
 from resnet_dsl.cli.show import show_json, show_table
 from resnet_dsl.folds.naming import NAMINGS, Naming
 
@@ -14,7 +15,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
 @click.command()
-@click.argument("spec")
+@spec_argument
 @click.option(
     "-o",
     "--output",
@@ -38,7 +39,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     help="Whose names the weights have.",
 )
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts for programs.")
+@json_option
 def build(
     spec: str,
     output: Path | None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from resnet_dsl.cli.options import specs_argument
 from resnet_dsl.cli.show import show_error
 from resnet_dsl.diagnostics import SpecError
 
 
 @click.command()
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@specs_argument
 @click.pass_context
 def check(ctx: click.Context, specs: tuple[str, ...]) -> None:
     """Validate any number of pages; all that is wrong with them at once.

@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 import click
 
+from resnet_dsl.cli.options import json_option, spec_argument
 from resnet_dsl.cli.show import show_json
 
 
 @click.command()
-@click.argument("spec")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts for programs.")
+@spec_argument
+@json_option
 def layers(spec: str, as_json: bool) -> None:
     """Count a page's layers by the paper's rule, with its arithmetic, and as others count.
 

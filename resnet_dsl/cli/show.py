@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import click
 
-from resnet_dsl.diagnostics import SpecError, render
-from resnet_dsl.report.analysis import Analysis
-from resnet_dsl.report.table import table
+from resnet_dsl.diagnostics import SpecError, cells, render
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-_HEAD = re.compile(r"error\[[a-z-]+\]:")
+    from resnet_dsl.report.analysis import Analysis
+    from resnet_dsl.report.table import TableRow
 
 
 def show_error(error: SpecError) -> None:
     """The diagnostics of an error, on stderr."""
     for diagnostic in error.diagnostics:
-        text = _HEAD.sub(
-            lambda head: click.style(head[0], fg="red", bold=True), render(diagnostic), 1
+        text = re.sub(
+            r"error\[[a-z-]+\]:",
+            lambda head: click.style(head[0], fg="red", bold=True),
+            render(diagnostic),
+            count=1,
         )
         click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
 
@@ -38,17 +37,37 @@ def show_note(text: str) -> None:
 
 def show_json(data: object) -> None:
     """Data for programs, on stdout."""
+    import json
+
     click.echo(json.dumps(data, indent=2))
 
 
 def show_table(found: Analysis, title: str) -> None:
     """Table 1 of a network, on stdout; where it is wider than the terminal, rows stand on end."""
-    console = _console()
-    drawn = _drawn(found, title, stacked=False)
-    wide = console.options.update(width=_PIPE)
-    if console.measure(drawn, options=wide).maximum > console.width:
-        drawn = _drawn(found, title, stacked=True)
-    console.print(drawn)
+    from resnet_dsl.report.table import table
+
+    title = f"{found.name or title}, {found.input}"
+    headings = ("layer", "output", "rows", "blocks", "params", "MACs")
+    rows = table(found)
+    lines = grid(headings, rows, title=title, left=3, total=True)
+    if cells(lines[1]) > terminal_width():
+        rows = [part for line in rows for part in _stacked(line)]
+        lines = grid(headings, rows, title=title, left=3, total=True)
+    _show(lines)
+
+
+def terminal_width() -> float:
+    """The columns of the terminal; nobody wraps what goes into a file."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else inf
+
+
+def _stacked(line: TableRow) -> list[TableRow]:
+    """A line whose block stands on end: the numbers beside its first layer."""
+    first, *others = line.row.replace("], [", "],\n [").split("\n")
+    blank = line._replace(layer="", output="", blocks="", params="", macs="")
+    return [line._replace(row=first), *(blank._replace(row=other) for other in others)]
 
 
 def show_grid(
@@ -56,47 +75,64 @@ def show_grid(
     rows: Sequence[Sequence[str]],
     *,
     title: str | None = None,
+    left: int = 1,
     total: bool = False,
 ) -> None:
-    """Texts in columns, on stdout; the last row may be the `total` of the others."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    drawn = Table(box=box.HORIZONTALS, title=title, title_justify="left")
-    for i, heading in enumerate(headings):
-        drawn.add_column(heading, justify="right" if i else "left", no_wrap=True)
-    for i, row in enumerate(rows):
-        drawn.add_row(*map(escape, row), end_section=total and i == len(rows) - 2)
-    _console().print(drawn)
+    """Texts in columns, on stdout: see `grid`."""
+    _show(grid(headings, rows, title=title, left=left, total=total))
 
 
-def _console() -> Console:
-    from rich.console import Console
+def grid(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    left: int = 1,
+    total: bool = False,
+) -> list[str]:
+    """Texts in columns, the first ones flush `left`, the others right; the last row may be the
+    `total` of the others.
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE
-    return console
+    >>> print(*grid(["", "params"], [["stem", "9,536"], ["head", "513,000"]]), sep="\\n")
+    ───────────────
+            params
+    ───────────────
+     stem    9,536
+     head  513,000
+    ───────────────
+    """
+    widths = [max(map(cells, column)) for column in zip(headings, *rows, strict=True)]
+    rule = "─" * (sum(widths) + 2 * len(widths))
+
+    def line(texts: Sequence[str]) -> str:
+        padded = []
+        for i, (text, width) in enumerate(zip(texts, widths, strict=True)):
+            blanks = " " * (width - cells(text))
+            padded.append(text + blanks if i < left else blanks + text)
+        return f" {'  '.join(padded)}".rstrip()
+
+    body = [line(row) for row in rows]
+    if total:
+        body.insert(-1, rule)
+    return [*([title] if title else []), rule, line(headings), rule, *body, rule]
 
 
-_PIPE = 1000  # columns: nobody wraps what goes into a file
+def _show(lines: Sequence[str]) -> None:
+    text = "\n".join(lines)
+    show_text(text if sayable("─") else text.replace("─", "-"))
 
 
-def _drawn(found: Analysis, title: str, *, stacked: bool) -> Table:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+def show_text(text: str) -> None:
+    """An answer, on stdout."""
+    click.echo(_said(text))
 
-    drawn = Table(box=box.HORIZONTALS, title=f"{found.name or title}, {found.input}")
-    drawn.title_justify = "left"
-    for heading in ("layer", "output", "rows"):
-        drawn.add_column(heading, no_wrap=True)
-    for heading in ("blocks", "params", "MACs"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    lines = table(found)
-    for i, line in enumerate(lines):
-        row = line.row.replace("], [", "],\n [") if stacked else line.row
-        cells = astuple(replace(line, row=row))
-        drawn.add_row(*map(escape, cells), end_section=i == len(lines) - 2)
-    return drawn
+
+def sayable(text: str) -> bool:
+    """Whether stdout has all characters of a text."""
+    return _said(text) == text
+
+
+def _said(text: str) -> str:
+    """A text as stdout can say it, with ? for characters that it has not."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

@@ -7,8 +7,7 @@ the path of the words that they come from; whoever holds the text places them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from resnet_dsl import ir, notation
 from resnet_dsl.diagnostics import Diagnostic, SpecError, nearest
@@ -25,12 +24,11 @@ from resnet_dsl.elaborate.pace import speaks_of_strides as speaks_of_strides
 from resnet_dsl.elaborate.units import convolves, unit
 from resnet_dsl.elaborate.work import Origin, Work, size_fault
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Network, Path, Size
+from resnet_dsl.ir import Network, Path
 from resnet_dsl.spec import LARGEST_REPEATS, Settings, Spec, Stage
 
 
-@dataclass(frozen=True, slots=True)
-class Elaboration:
+class Elaboration(NamedTuple):
     """A network, and for each of its layers the words that it comes from.
 
     `stem`, `stages` and `head` are ranges over `network.layers`, as the author cut them; `blocks`
@@ -71,7 +69,7 @@ def elaborate_with_origins(spec: Spec) -> Elaboration:
     _add_stem(work, spec)
     stem = work.range_from(0)
     stages: dict[str, range] = {}
-    ends: dict[str, tuple[int, Size]] = {}
+    ends: dict[str, int] = {}
     pre: Settings | None = None
     for name, stage in spec.stages.items():
         settings = spec.settings(stage)
@@ -100,7 +98,7 @@ def elaborate_with_origins(spec: Spec) -> Elaboration:
         stem=stem,
         stages=stages,
         head=work.range_from(start),
-        blocks={block: end for block, (end, _) in ends.items()},
+        blocks=ends,
         aux_origins=tuple(origins for _, origins in asides),
     )
 
@@ -138,18 +136,17 @@ def _add_stem(work: Work, spec: Spec) -> None:
         work.add(unit(work, term, common, origin, normed=normed), origin)
 
 
-def add_stage(
-    work: Work, name: str, stage: Stage, settings: Settings, pace: Pace
-) -> list[tuple[int, Size]]:
-    """A stage; for each of its blocks how many layers there are behind it, and their size."""
-    ends: list[tuple[int, Size]] = []
+def add_stage(work: Work, name: str, stage: Stage, settings: Settings, pace: Pace) -> list[int]:
+    """A stage; for each of its blocks the number of layers with which it ends."""
+    ends: list[int] = []
     for i, row in enumerate(stage.rows):
         origin = Origin(("stages", name, "rows", i))
+        ends_here, following = convolves(row), pace.following
         for layer in blocks(work, row, settings, pace, origin):
             work.add(layer, origin, odd_map_help(work, settings))
-            if convolves(row):
-                ends.append((len(work.layers), work.size))
-                pace = pace.following
+            if ends_here:
+                ends.append(len(work.layers))
+                pace = following
     if stage.output and work.size[1:] != stage.output:
         found = "x".join(map(str, work.size[1:]))
         said = "x".join(map(str, stage.output))
@@ -165,7 +162,7 @@ def _close(work: Work, settings: Settings, origin: Origin) -> None:
 
 
 def _auxiliaries(
-    work: Work, spec: Spec, ends: Mapping[str, tuple[int, Size]]
+    work: Work, spec: Spec, ends: Mapping[str, int]
 ) -> list[tuple[ir.Auxiliary, tuple[Origin, ...]]]:
     """The auxiliary classifiers, the earliest first, and the words that their layers come from."""
     found = []
@@ -180,8 +177,8 @@ def _auxiliaries(
                 help=f"did you mean {guess}?" if guess else "blocks count from 1: conv4_x.1",
             )
             continue
-        behind, size = ends[block]
-        aside = Work(size)
+        behind = ends[block]
+        aside = Work(work.size_behind(spec.input, behind))
         _add_head(aside, head, spec.settings(), path)
         work.faults += aside.faults
         made = ir.Auxiliary(behind=behind, layers=tuple(aside.layers))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import assert_never
+from dataclasses import replace
+from typing import NamedTuple, assert_never
 
 from resnet_dsl import ir, notation
 from resnet_dsl.elaborate.units import (
@@ -23,8 +23,7 @@ from resnet_dsl.notation import Branch, Row
 from resnet_dsl.spec import Settings, StrideOn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pace(NamedTuple):
     """How a block moves over the map: what the stage says, not its rows.
 
     `stride` and `first` are the stride and dilation of the convolution that carries the stage's
@@ -45,13 +44,14 @@ class Pace:
 def blocks(work: Work, row: Row, settings: Settings, pace: Pace, origin: Origin) -> Iterator[Layer]:
     """The blocks of a row; only the first one may stride. Equal blocks are one object."""
     known: dict[tuple[int, Pace, float], Layer] = {}
+    residual, following = is_residual(row, settings), pace.following
     for _ in range(row.repeats):
-        drop = next(work.drop_paths, 0.0) if is_residual(row, settings) else 0.0
+        drop = next(work.drop_paths, 0.0) if residual else 0.0
         key = work.channels, pace, drop
         if key not in known:
             known[key] = _block(work, row, settings, pace, drop, origin)
         yield known[key]
-        pace = pace.following
+        pace = following
 
 
 def odd_map_help(work: Work, settings: Settings) -> str | None:
@@ -81,7 +81,7 @@ def _block(
     total = total_stride(row.branches[0])  # or the branches do not meet
     changes = total != 1 or channels != work.channels
     needed = changes or (pace.enters and _is_pre_activated_bottleneck(row, settings))
-    pace = replace(pace, stride=total)
+    pace = pace._replace(stride=total)
     shortcut = _shortcut(work, settings, channels, pace, needed, origin)
     match settings.order:
         case "post":
@@ -156,7 +156,7 @@ def _path(
     convs = [i for i, layer in enumerate(layers) if isinstance(layer, notation.Conv)]
     last = convs[-1] if open and convs else None
     for i, term in enumerate(layers):
-        origin = replace(origin, at=term.at)
+        origin = origin._replace(at=term.at)
         ends = i == last
         normed = not ends or settings.order == "post"
         for part in _split(term, settings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import prod
 from typing import assert_never
 
@@ -74,7 +73,7 @@ def unit(
             if term.bare or not normed:
                 return conv
             activation = activation_of(settings) if act else ir.Identity()
-            norm = norm_of(work, settings, term.channels, replace(origin, at=term.at))
+            norm = norm_of(work, settings, term.channels, origin._replace(at=term.at))
             return ir.sequence(conv, norm, activation)
         case notation.Pool():
             padding = default_padding(term) if term.padding is None else term.padding
@@ -110,7 +109,7 @@ def convolution(
             work.fault(
                 "cardinality",
                 f"{number} {what} do not divide into {groups} groups",
-                replace(origin, at=term.at),
+                origin._replace(at=term.at),
                 help=f"C must divide {number}: {_near_divisors(number, groups)}",
             )
             groups = 1
@@ -119,7 +118,7 @@ def convolution(
         work.fault(
             "cardinality",
             "filters of one value each cannot be standardized",
-            replace(origin, at=term.at),
+            origin._replace(at=term.at),
             help="a wider kernel, a smaller cardinality, or weights: plain",
         )
     normed = settings.norm != "none" and not term.bare
@@ -144,7 +143,7 @@ def _squeeze_excite(
         work.fault(
             "attention",
             f"a squeeze to {hidden} channels, and only {channels} come in",
-            replace(origin, at=term.at),
+            origin._replace(at=term.at),
             help=f"the hidden width is smaller: se {max(1, channels // 16)}",
         )
     return ir.SqueezeExcite(channels=channels, hidden=hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Code, Diagnostic, SpecError
@@ -12,8 +12,7 @@ from resnet_dsl.ir import Layer, Path, Size
 from resnet_dsl.notation import At
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The words of the page that a layer comes from."""
 
     path: Path
@@ -39,6 +38,12 @@ class Work:
     def channels(self) -> int:
         """Channels of the map so far; of a vector, its features."""
         return self.size[0]
+
+    def size_behind(self, input: Size, count: int) -> Size:
+        """The size that so many of the layers give."""
+        for layer in self.layers[:count]:
+            input = self._sizes.after(layer, input)
+        return input
 
     def range_from(self, start: int) -> range:
         return range(start, len(self.layers))

@@ -8,8 +8,7 @@ and residual blocks meet. Naming and `recover` read a network by this rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import (
@@ -38,8 +37,7 @@ from resnet_dsl.ir import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """Layers that belong together: a block, or one plain layer with its norm and activation.
 
     `start` and `stop` are indices into `network.layers`; `main` is the layer that the others
@@ -53,8 +51,7 @@ class Unit:
     after: Size
 
 
-@dataclass(frozen=True, slots=True)
-class Anatomy:
+class Anatomy(NamedTuple):
     """A network in its parts."""
 
     stem: tuple[Unit, ...]
@@ -188,11 +185,11 @@ def _starts_stage(stage: list[Unit], unit: Unit) -> bool:
         return False
     if _resizes(unit) or closes(unit):
         return True
-    manners = {_manner(earlier) for earlier in stage} - {"bare"}
+    earlier = next((found for found in map(_manner, stage) if found != "bare"), "bare")
     manner = _manner(unit)
-    if manner != "bare" and manners and manner not in manners:
+    if "bare" not in {manner, earlier} and manner != earlier:
         return True
-    return manner == "residual" and unit.before[0] != unit.after[0] and "residual" in manners
+    return manner == earlier == "residual" and unit.before[0] != unit.after[0]
 
 
 def _resizes(unit: Unit) -> bool:

@@ -7,6 +7,7 @@ are what their Table 1 calls FLOPs. Where other tools print other numbers, they 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from math import prod
 from typing import assert_never
 
@@ -93,14 +94,24 @@ def params(layer: Layer) -> int:
 
 def leaf_params(leaf: Leaf) -> int:
     """Learnable scalars of one leaf."""
-    kept = weight_shapes(leaf).items()
-    return sum(prod(size) for key, size in kept if key not in STATISTICS)
+    return _scalars(leaf)[0]
 
 
 def buffers(layer: Layer) -> int:
     """Numbers that a model keeps and does not learn: running statistics, and their counters."""
-    kept = (item for _, leaf in leaves(layer) for item in weight_shapes(leaf).items())
-    return sum(prod(size) for key, size in kept if key in STATISTICS)
+    return sum(_scalars(leaf)[1] for _, leaf in leaves(layer))
+
+
+@lru_cache(maxsize=1024)
+def _scalars(leaf: Leaf) -> tuple[int, int]:
+    """What is learned of a leaf, and what is kept besides."""
+    learned = kept = 0
+    for key, size in weight_shapes(leaf).items():
+        if key in STATISTICS:
+            kept += prod(size)
+        else:
+            learned += prod(size)
+    return learned, kept
 
 
 def activations(steps: Iterable[Step]) -> int:

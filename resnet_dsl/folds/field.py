@@ -7,8 +7,7 @@ around a map count as pixels. Attention looks at the whole map, and is not count
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from resnet_dsl.ir import (
     Act,
@@ -39,8 +38,7 @@ from resnet_dsl.ir import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """`side` pixels of the image are seen; the next number sees those `jump` pixels further."""
 
     side: int = 1

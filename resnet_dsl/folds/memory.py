@@ -8,9 +8,8 @@ of an attention) does not count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from resnet_dsl.folds.shape import concatenated as side_by_side
 from resnet_dsl.folds.shape import leaf_size
@@ -55,8 +54,7 @@ def peak_activations(network: Network, input: Shape | None = None) -> int:
     return _Runs().of(Sequence(network.layers), input or network.input, keeps=False).peak
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(NamedTuple):
     """A layer at work: the most numbers that live meanwhile, its input's among them; what it gives,
     and whether that is a map of its own."""
 

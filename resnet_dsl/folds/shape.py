@@ -7,8 +7,7 @@ checking read the sizes from `trace`.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from resnet_dsl.ir import (
     Act,
@@ -51,8 +50,7 @@ class ShapeError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One leaf at work: where it stands, what it gets and what it gives."""
 
     path: Path

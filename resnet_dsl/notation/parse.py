@@ -35,7 +35,13 @@ LARGEST: Final = 1_000_000
 class NotationError(ValueError):
     """A text that is no row or layer: what is wrong, at which characters, and the mend."""
 
-    def __init__(self, message: str, at: At, help: str | None = None, code: Code = "row") -> None:
+    def __init__(
+        self,
+        message: str,
+        at: At | None = None,
+        help: str | None = None,
+        code: Code = "row",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.at = at

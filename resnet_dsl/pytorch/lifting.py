@@ -93,7 +93,7 @@ def lifting(
 
 def _lifting(lifted: Lifted, source: str, name: str | None) -> Lifting:
     if name is not None and _NAME.fullmatch(name):
-        spec = lifted.spec.model_copy(update={"name": name})
+        spec = replace(lifted.spec, name=name)
         lifted = replace(lifted, spec=spec)
     return Lifting(lifted=lifted, page=page_of(lifted, source))
 

@@ -1,33 +1,30 @@
 """YAML to Spec and back, with the place of everything.
 
 Reading goes through a tree of values that know where they stand: duplicate keys, limits and
-`extends:` are settled on the tree, then pydantic validates plain data, and its complaints are
-placed by walking the tree again. What relates rows to each other is not checked here.
+`extends:` are settled on the tree. Plain data is then read by `resnet_dsl.words`; where anything
+may be wrong pydantic validates it, and its complaints are placed by walking the tree again. What
+relates rows to each other is not checked here.
 
->>> read(write(spec)) == spec if (spec := read_page("resnet50").spec) else None
-True
+>>> read_page("resnet50").spec.stages["conv2_x"].rows[0].repeats
+3
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from resnet_dsl.diagnostics import Diagnostic, Source, SpecError, fail, nearest
-from resnet_dsl.reader.faults import faults, place
+from resnet_dsl.diagnostics import Diagnostic, Source, fail, nearest
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar, compose, read_file
 from resnet_dsl.reader.variants import resolve
-from resnet_dsl.reader.write import write as write
 from resnet_dsl.spec import Spec
-from resnet_dsl.zoo import zoo, zoo_path
+from resnet_dsl.words import DoubtError, take
+from resnet_dsl.zoo import is_shipped, zoo, zoo_path
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A spec, and the tree that knows where its words stand."""
 
     spec: Spec
@@ -35,33 +32,44 @@ class Page:
 
     def place(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic with its place in the text."""
+        from resnet_dsl.reader.faults import place
+
         return place(self.tree, diagnostic)
 
 
-def read_page(where: str | Path) -> Page:
-    """Read a page by zoo name or by file; `SpecError` says all that is wrong with it."""
+def read_page(where: str | Path, overrides: Sequence[str] = ()) -> Page:
+    """Read a page by zoo name or by file; `SpecError` says all that is wrong with it.
+
+    `overrides` are settings like `stem.1.pad=0`: see `resnet_dsl.reader.overrides`.
+    """
     path = find(where)
-    return _page(read_file(path), path)
+    return _page(read_file(path), path, overrides)
 
 
-def read_text(text: str, name: str = "<text>") -> Page:
+def read_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Page:
     """Read a page from a text; its `extends:` may name pages of the zoo only."""
-    return _page(Source(name, text), None)
+    return _page(Source(name, text), None, overrides)
 
 
 def read(text: str) -> Spec:
-    """The spec that a text says: the inverse of `write`."""
+    """The spec that a text says: the inverse of `resnet_dsl.reader.write.write`.
+
+    >>> from resnet_dsl.reader.write import write
+    >>> spec = read_page("resnet50").spec
+    >>> read(write(spec)) == spec
+    True
+    """
     return read_text(text).spec
 
 
 def find(where: str | Path) -> Path:
     """The file that a zoo name or a path means."""
-    if isinstance(where, str) and where in (names := zoo()):
+    if isinstance(where, str) and is_shipped(where):
         return zoo_path(where)
     path = Path(where)
     if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or os.path.exists(where):
         return path
-    guess = nearest(where, names)
+    guess = nearest(where, zoo())
     raise fail(
         "unknown-spec",
         f"{where!r} is no spec of the zoo and no file",
@@ -69,18 +77,23 @@ def find(where: str | Path) -> Path:
     )
 
 
-def _page(source: Source, path: Path | None) -> Page:
+def _page(source: Source, path: Path | None, overrides: Sequence[str] = ()) -> Page:
     tree = resolve(compose(source), path)
+    if overrides:
+        from resnet_dsl.reader.overrides import overridden
+
+        tree = overridden(tree, overrides)
     return Page(_validate(tree), tree)
 
 
 def _validate(tree: Entries) -> Spec:
+    data = _plain(tree)
     try:
-        return Spec.model_validate(_plain(tree))
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        placed = [place(tree, fault) for fault in faults(details)]
-        raise SpecError(sorted(placed, key=lambda d: (d.line or 0, d.column or 0))) from None
+        return take(Spec, data)
+    except DoubtError:
+        from resnet_dsl.reader.faults import validated
+
+        return validated(data, tree)
 
 
 def _plain(node: Node) -> Any:

@@ -1,35 +1,33 @@
-"""pydantic's complaints in the words of the language, and every complaint at its place."""
+"""Pages that may be wrong: pydantic's complaints in the words of the language, at their places."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Final
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from resnet_dsl.diagnostics import Code, Diagnostic, Span, nearest
+from resnet_dsl.diagnostics import Code, Diagnostic, Span, SpecError, nearest
 from resnet_dsl.ir import Path
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
-from resnet_dsl.spec import (
-    BatchNorm,
-    BlockKeys,
-    EvoNorm,
-    Expect,
-    FilterResponseNorm,
-    GroupNorm,
-    Init,
-    Spec,
-    Stage,
-)
+from resnet_dsl.spec import NORMS, BatchNorm, BlockKeys, Expect, Init, Spec, Stage
 
-_NORMS: dict[str, type[BaseModel]] = {
-    "batch": BatchNorm,
-    "group": GroupNorm,
-    "evonorm": EvoNorm,
-    "filter response": FilterResponseNorm,
-}
+
+def validated(data: object, tree: Entries) -> Spec:
+    """The spec of plain data; `SpecError` says all that is wrong with it, at its places."""
+    try:
+        return _spec().validate_python(data)
+    except ValidationError as error:
+        placed = [place(tree, fault) for fault in faults(error.errors(include_url=False))]
+        raise SpecError(sorted(placed, key=lambda d: (d.line or 0, d.column or 0))) from None
+
+
+@cache
+def _spec() -> TypeAdapter[Spec]:
+    return TypeAdapter(Spec)
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
@@ -38,7 +36,7 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
     meant = {
         (*detail["loc"][:-1], _meant(detail["loc"]))
         for detail in details
-        if detail["type"] == "extra_forbidden"
+        if detail["type"] == "unexpected_keyword_argument"
     }
     for detail in details:
         path, context = detail["loc"], detail.get("ctx", {})
@@ -59,7 +57,7 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
             case "missing":
                 message = f"{key!r} is missing"
                 yield Diagnostic(code="missing", message=message, path=path, help=_purpose(path))
-            case "extra_forbidden":
+            case "unexpected_keyword_argument":
                 yield Diagnostic(
                     code="unknown-key",
                     message=f"{key!r} is no key here",
@@ -87,7 +85,7 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
                 help = template.format(**context) or None
                 said = detail["msg"] if kind == "refused" else f"{shown} {message}"
                 code: Code = "value"
-                if kind == "model_type" and len(path) == 2 and path[0] == "stages":
+                if kind == "dataclass_type" and len(path) == 2 and path[0] == "stages":
                     code, said, help = "missing", f"{key} has no rows", _EXAMPLE
                 yield Diagnostic(code=code, message=said, path=path, help=help)
 
@@ -101,7 +99,7 @@ _EXPECTED: Final = {
     "string_type": ("is no text", ""),
     "tuple_type": ("is no list", "a list of layers, one a line"),
     "dict_type": ("is no mapping", ""),
-    "model_type": ("is no mapping", ""),
+    "dataclass_type": ("is no mapping", ""),
     "greater_than_equal": ("is too small", "at least {ge}"),
     "less_than_equal": ("is too large", "at most {le}"),
     "less_than": ("is too large", "less than {lt}"),
@@ -122,11 +120,15 @@ def _shown(value: object) -> str:
             return repr(value)[:60]
 
 
-def _model_at(path: Path) -> type[BaseModel]:
-    """The model that speaks at a path."""
+def _keys_at(path: Path) -> list[str]:
+    """The keys that a path takes."""
+    return [field.name for field in fields(_words_at(path))]
+
+
+def _words_at(path: Path) -> type[Any]:
     match path:
-        case (*_, "norm", str(kind)) if kind in _NORMS:
-            return _NORMS[kind]
+        case (*_, "norm", str(kind)) if kind in NORMS:
+            return NORMS[kind]
         case (*_, "norm"):
             return BatchNorm
         case ("stages", _):
@@ -142,18 +144,18 @@ def _model_at(path: Path) -> type[BaseModel]:
 
 
 def _key_help(path: Path) -> str:
-    if len(path) == 1 and path[0] in BlockKeys.model_fields:
+    if len(path) == 1 and path[0] in _keys_at(("block",)):
         return "it is a key of block:, and of a stage"
-    if path[0] != "stages" and path[-1] in Stage.model_fields:
+    if path[0] != "stages" and path[-1] in _keys_at(("stages", "")):
         return "it is a key of a stage"
     if guess := _meant(path):
         return f"did you mean {guess!r}?"
-    return f"keys here: {', '.join(_model_at(path[:-1]).model_fields)}"
+    return f"keys here: {', '.join(_keys_at(path[:-1]))}"
 
 
 def _meant(path: Path) -> str | None:
     """The key that an unknown one resembles."""
-    return nearest(str(path[-1]), _model_at(path[:-1]).model_fields)
+    return nearest(str(path[-1]), _keys_at(path[:-1]))
 
 
 def _purpose(path: Path) -> str | None:

@@ -7,9 +7,8 @@ that lost their quotes, and limits size, depth and what aliases expand to. No ta
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 
@@ -20,8 +19,7 @@ LARGEST_TREE: Final = 20_000
 DEEPEST: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A value; `inner` is the place of its characters where the text shows them as they are."""
 
     value: str | int | float | bool | None
@@ -29,20 +27,17 @@ class Scalar:
     inner: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(NamedTuple):
     items: tuple[Node, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(NamedTuple):
     entries: dict[str, Entry]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     key: Span
     node: Node
 
@@ -52,18 +47,24 @@ Node: TypeAlias = Scalar | Items | Entries
 
 def read_file(path: Path, by: Span | None = None) -> Source:
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
-            raise fail("limit", f"{path}: larger than {LARGEST_FILE:,} bytes, no page is", span=by)
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:  # a path with a zero in it is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise fail("file", f"{path}: {reason.lower()}", span=by) from None
+    return decode(data, str(path), by)
+
+
+def decode(data: bytes, name: str, by: Span | None = None) -> Source:
+    """The text of a page's bytes; `by` is the word that named them."""
+    if len(data) > LARGEST_FILE:
+        raise fail("limit", f"{name}: larger than {LARGEST_FILE:,} bytes, no page is", span=by)
     try:
-        return Source(str(path), data.decode("utf-8-sig"))
+        return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(errors="replace")
-        place = Source(str(path), before).place(len(before))
-        span = replace(place, source=Source(str(path), ""))  # whose bytes are no text to show
+        place = Source(name, before).place(len(before))
+        span = place._replace(source=Source(name, ""))  # whose bytes are no text to show
         raise fail("not-text", "not a text file", help="a page is UTF-8 text", span=span) from None
 
 
@@ -148,7 +149,7 @@ class _Growth:
             value = _plain_value(node.value)
             return Scalar(value, span, span if isinstance(value, str) else None)
         text = span.source.line(span.line)[span.column : span.end - 2]
-        inner = replace(span, column=span.column + 1, end=span.end - 1)
+        inner = span._replace(column=span.column + 1, end=span.end - 1)
         return Scalar(node.value, span, inner if text == node.value else None)
 
     def _refuse_unquoted(self, node: yaml.SequenceNode, span: Span) -> None:

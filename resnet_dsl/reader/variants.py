@@ -6,14 +6,13 @@ and files in its own folder or below, nothing else.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
 from resnet_dsl.files import real
 from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_file
-from resnet_dsl.zoo import zoo, zoo_path
+from resnet_dsl.zoo import is_shipped, zoo, zoo_path
 
 
 def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> Entries:
@@ -29,7 +28,7 @@ def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> E
     base = resolve(compose(read_file(base_path, node.span)), base_path, chain)
     own = {key: value for key, value in tree.entries.items() if key != "extends"}
     faults: list[Diagnostic] = []
-    merged = _merge(_inherited(base), Entries(own, tree.span), (), faults)
+    merged = merge(inherited(base), Entries(own, tree.span), (), faults)
     if faults:
         raise SpecError(faults)
     return merged
@@ -40,10 +39,10 @@ def _base(node: Node, folder: Path | None) -> Path:
     reference = node.value if isinstance(node, Scalar) else None
     if not isinstance(reference, str):
         raise fail("extends", "extends: takes the name of one spec", span=node.span)
-    if reference in (names := zoo()):
+    if is_shipped(reference):
         return zoo_path(reference)
     if not reference.endswith((".yaml", ".yml")) or not reference.isprintable():
-        guess = nearest(reference, names)
+        guess = nearest(reference, zoo())
         raise fail(
             "unknown-spec",
             f"{reference!r} is no spec of the zoo",
@@ -63,26 +62,26 @@ def _base(node: Node, folder: Path | None) -> Path:
     return path
 
 
-def _inherited(base: Entries) -> Entries:
+def inherited(base: Entries) -> Entries:
     """What a variant takes over: `name`, `expect` and `output` speak of the base alone."""
     entries = {key: e for key, e in base.entries.items() if key not in {"name", "expect"}}
     stages = entries.get("stages")
     if stages and isinstance(stages.node, Entries):
         kept = {
-            name: replace(e, node=_without_output(e.node))
+            name: e._replace(node=_without_output(e.node))
             for name, e in stages.node.entries.items()
         }
-        entries["stages"] = replace(stages, node=replace(stages.node, entries=kept))
-    return replace(base, entries=entries)
+        entries["stages"] = stages._replace(node=stages.node._replace(entries=kept))
+    return base._replace(entries=entries)
 
 
 def _without_output(stage: Node) -> Node:
     if not isinstance(stage, Entries):
         return stage
-    return replace(stage, entries={k: e for k, e in stage.entries.items() if k != "output"})
+    return stage._replace(entries={k: e for k, e in stage.entries.items() if k != "output"})
 
 
-def _merge(base: Entries, own: Entries, path: ir.Path, faults: list[Diagnostic]) -> Entries:
+def merge(base: Entries, own: Entries, path: ir.Path, faults: list[Diagnostic]) -> Entries:
     """Mappings merge, lists and rows replace, null removes, what is new is appended."""
     merged = dict(base.entries)
     for key, entry in own.entries.items():
@@ -95,7 +94,7 @@ def _merge(base: Entries, own: Entries, path: ir.Path, faults: list[Diagnostic])
                 message = f"{key!r} is not in the base: nothing to remove"
                 faults.append(Diagnostic(code="extends", message=message, span=entry.key))
         elif isinstance(old, Entries) and isinstance(new, Entries):
-            merged[key] = Entry(entry.key, _merge(old, new, (*path, key), faults))
+            merged[key] = Entry(entry.key, merge(old, new, (*path, key), faults))
         else:
             merged[key] = Entry(entry.key, new)
     return Entries(merged, own.span)

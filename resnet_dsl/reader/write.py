@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from typing import Any, Final
 
+from resnet_dsl.ir import Shape
+from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
 from resnet_dsl.spec import Spec, Stage
+from resnet_dsl.texts import Sides
+from resnet_dsl.words import Words
 
 
 def write(spec: Spec) -> str:
@@ -18,14 +22,14 @@ def write(spec: Spec) -> str:
 def _lines(spec: Spec) -> Iterator[str]:
     data = _said(spec)
     if spec.name is not None:
-        yield f"name: {_scalar(spec.name)}"
+        yield f"name: {scalar(spec.name)}"
     yield f"input: {spec.input}"
     yield from _list("stem", data["stem"])
     if "block" in data:
         yield f"block: {_flow(data['block'])}"
     yield "stages:"
     for name, stage in spec.stages.items():
-        yield from _stage(_scalar(name), stage)
+        yield from _stage(scalar(name), stage)
     yield from _list("head", data["head"])
     yield from _auxiliaries(data.get("aux", {}))
     for key in ("drop_path", "output_stride"):
@@ -36,14 +40,33 @@ def _lines(spec: Spec) -> Iterator[str]:
             yield f"{key}: {_flow(data[key])}"
 
 
-def _said(words: Spec | Stage) -> dict[str, Any]:
-    """What differs from the defaults; of a norm, its kind in any case."""
-    data = words.model_dump(exclude_defaults=True)
-    keys = words.block if isinstance(words, Spec) else words
-    if not isinstance(keys.norm, str | None):
-        place = data["block"] if isinstance(words, Spec) else data
-        place["norm"] = {"kind": keys.norm.kind, **place["norm"]}
-    return data
+def _said(words: Any) -> dict[str, Any]:
+    """What differs from the defaults, as plain data; of a norm, its kind in any case."""
+    said = {}
+    for key in fields(words):
+        value = getattr(words, key.name)
+        default = key.default if key.default_factory is MISSING else key.default_factory()
+        if value != default or key.name == "kind":
+            said[key.name] = _plain(value)
+    return said
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Words():
+            return _said(value)
+        case Row():
+            return format_row(value)
+        case _ if isinstance(value, HeadLayer):
+            return format_layer(value)
+        case Shape() | Sides():
+            return str(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _list(key: str, texts: list[str]) -> Iterator[str]:
@@ -52,7 +75,7 @@ def _list(key: str, texts: list[str]) -> Iterator[str]:
         return
     yield f"{key}:"
     for text in texts:
-        yield f"  - {_scalar(text)}"
+        yield f"  - {scalar(text)}"
 
 
 def _auxiliaries(aux: dict[str, list[str]]) -> Iterator[str]:
@@ -65,7 +88,7 @@ def _auxiliaries(aux: dict[str, list[str]]) -> Iterator[str]:
 
 def _stage(name: str, stage: Stage) -> Iterator[str]:
     data = _said(stage)
-    rows = [_quoted(row) for row in data.pop("rows")]
+    rows = [quoted(row) for row in data.pop("rows")]
     if not data and len(rows) == 1:
         yield f"  {name}: {rows[0]}"
     elif not data:
@@ -96,7 +119,7 @@ def _value(value: object, *, flow: bool = False) -> str:
         case float():
             return _float(value)
         case str():
-            return _quoted(value) if flow and "," in value else _scalar(value)
+            return scalar(value, flow=flow)
         case _:
             return str(value)
 
@@ -115,11 +138,18 @@ _WORDS: Final = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _NUMBER: Final = re.compile(r"[-+.0-9][-+.:_0-9eE]*|0[box][0-9a-fA-F_]+")
 
 
-def _scalar(text: str) -> str:
-    """A text as YAML: bare where every YAML reader takes it for a text, quoted elsewhere."""
+def scalar(text: str, *, flow: bool = False) -> str:
+    """A text as YAML: bare where every YAML reader takes it for a text, quoted elsewhere.
+
+    >>> scalar("3x3, 64"), scalar("3x3, 64", flow=True), scalar("no")
+    ('3x3, 64', '"3x3, 64"', '"no"')
+    """
     bare = _SAFE.fullmatch(text) and not _NUMBER.fullmatch(text) and text.lower() not in _WORDS
-    return text if bare else _quoted(text)
+    return text if bare and not (flow and "," in text) else quoted(text)
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def quoted(text: str) -> str:
+    """A text as YAML in double quotes, escaped where YAML breaks lines and JSON does not."""
+    import json  # pages are read more often than written
+
+    return json.dumps(text, ensure_ascii=not text.isprintable())

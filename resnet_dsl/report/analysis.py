@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
+from typing import NamedTuple
 
 from resnet_dsl.elaborate import Elaboration
 from resnet_dsl.elaborate.units import convolves
@@ -40,9 +41,12 @@ class Cost:
             blur_macs=self.blur_macs + other.blur_macs,
         )
 
+    def times(self, count: int) -> Cost:
+        """The cost of so many of the same."""
+        return Cost(**{key.name: count * getattr(self, key.name) for key in fields(Cost)})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+
+class Line(NamedTuple):
     """One line of the page: a layer of stem or head, a row of a stage."""
 
     text: str
@@ -95,7 +99,7 @@ class Part(_Costed):
     def with_params_alone(self) -> Part:
         """The part as it counts where it does not run."""
         kept = [Cost(params=line.cost.params, buffers=line.cost.buffers) for line in self.lines]
-        bare = (replace(line, cost=cost) for line, cost in zip(self.lines, kept, strict=True))
+        bare = (line._replace(cost=cost) for line, cost in zip(self.lines, kept, strict=True))
         return replace(self, lines=tuple(bare))
 
 
@@ -124,18 +128,27 @@ class Analysis(_Costed):
         return sum((part.cost for part in self.parts), Cost())
 
 
+def sides(size: Size) -> str:
+    """A map's height and width, as the paper prints output sizes; a vector's features.
+
+    >>> sides(Shape(64, 56, 56))
+    '56x56'
+    """
+    return f"{size.height}x{size.width}" if isinstance(size, Shape) else str(size)
+
+
 def analysis(spec: Spec, elaboration: Elaboration, input: Shape | None = None) -> Analysis:
     """The numbers of a network, at the page's input or another one; may raise `ShapeError`."""
     costs = _Costs(input or spec.input)
     layers, origins = elaboration.network.layers, elaboration.origins
-    found: dict[str, Part] = {}
+    found: list[Part] = []
     for name, run, words in (
         ("stem", elaboration.stem, spec.stem),
         *((name, elaboration.stages[name], stage.rows) for name, stage in spec.stages.items()),
         ("head", elaboration.head, spec.head),
     ):
-        found[name] = costs.part(name, [(i, layers[i], origins[i]) for i in run], words)
-    stem, *stages, head = found.values()
+        found.append(costs.part(name, [(i, layers[i], origins[i]) for i in run], words))
+    stem, *stages, head = found
     return Analysis(
         name=spec.name,
         input=input or spec.input,
@@ -183,7 +196,9 @@ class _Costs:
         return Part(name=name, lines=tuple(lines), output=self.size)
 
     def _line(self, word: Row | HeadLayer | None, layers: list[tuple[int, Layer]]) -> Line:
-        cost = sum((self._step(i, layer) for i, layer in layers), Cost())
+        cost = Cost()
+        for _, run in groupby(layers, key=lambda found: id(found[1])):
+            cost += self._repeated(list(run))
         if isinstance(word, Row):
             blocks = word.repeats if convolves(word) else 0  # a pool alone is no block
             cost, text = replace(cost, blocks=blocks), format_row(word)
@@ -192,6 +207,17 @@ class _Costs:
         else:
             text = format_layer(word)
         return Line(text=text, output=self.size, cost=cost)
+
+    def _repeated(self, run: list[tuple[int, Layer]]) -> Cost:
+        """One layer again and again: from where it leaves the size alone it costs the same."""
+        cost = Cost()
+        for done, (i, layer) in enumerate(run, 1):
+            before = self.size
+            once = self._step(i, layer)
+            if self.size == before:
+                return cost + once.times(len(run) - done + 1)
+            cost += once
+        return cost
 
     def _step(self, i: int, layer: Layer) -> Cost:
         key = id(layer), self.size

@@ -8,7 +8,7 @@ from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
 from resnet_dsl.notation import NotationError
 from resnet_dsl.pages import Source, resolve
-from resnet_dsl.report.analysis import Analysis, analysis
+from resnet_dsl.report.analysis import Analysis
 from resnet_dsl.texts import parse_input
 
 
@@ -21,9 +21,7 @@ def analyze(source: Source, input: str | Sequence[int] | None = None) -> Analysi
     >>> analyze("resnet50", "3x448x448").stages[-1].output
     Shape(channels=2048, height=14, width=14)
     """
-    resolved = resolve(source)
-    with resolved.placing():
-        return analysis(resolved.spec, resolved.elaboration, input_shape(input))
+    return resolve(source).analysis(input_shape(input))
 
 
 def input_shape(input: str | Sequence[int] | None) -> Shape | None:

@@ -27,7 +27,6 @@ from resnet_dsl.ir import (
     SqueezeExcite,
 )
 from resnet_dsl.pages import Source, resolve
-from resnet_dsl.report.analysis import analysis
 
 _WORDS: dict[type[Leaf], str] = {
     BatchNorm: "batch norms",
@@ -81,7 +80,7 @@ def layer_counts(source: Source) -> LayerCounts:
     """
     resolved = resolve(source)
     network = resolved.network
-    cost = analysis(resolved.spec, resolved.elaboration)
+    cost = resolved.analysis()
     counts = Counter(kind for path, leaf in network_leaves(network) if (kind := _kind(path, leaf)))
     convolutions, linears = counts.pop(_CONVS, 0), counts.pop(_LINEARS, 0)
     additions = sum(isinstance(layer, Residual) for layer in network.layers)

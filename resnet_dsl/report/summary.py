@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from itertools import zip_longest
+from typing import Any, Final, NamedTuple
 
 from resnet_dsl.folds.count import network_leaves
 from resnet_dsl.folds.field import Field, field, receptive_field
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.ir import BatchNorm, Network, Shape, Size
 from resnet_dsl.pages import Resolved, Source, resolve
-from resnet_dsl.report.analysis import Cost, analysis
+from resnet_dsl.report.analysis import Cost, sides
 from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.report.table import sides
 
 BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _COUNTER: Final = 8
 _KEYS: Final = ("layers", "params", "buffers", "macs", "activations", "blur_macs")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryPart:
+class SummaryPart(NamedTuple):
     """The stem, a stage or the head; `field` is what a number that leaves it sees of the image."""
 
     name: str
@@ -30,8 +28,7 @@ class SummaryPart:
     field: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(NamedTuple):
     """A network's numbers for one image of the size `input`.
 
     `peak` is the most numbers that live at once in evaluation; `sizes` are the bytes of the
@@ -47,21 +44,25 @@ class Summary:
     sizes: dict[str, int]
 
 
-def summary(source: Source, input: str | Sequence[int] | None = None) -> Summary:
+def summary(
+    source: Source,
+    input: str | Sequence[int] | None = None,
+    overrides: Sequence[str] = (),
+) -> Summary:
     """The summary of a path, a zoo name, a Spec or a Network, without torch.
+
+    `overrides` are settings like `stem.1.pad=0`, in place of what the page says.
 
     >>> found = summary("resnet50")
     >>> found.field, found.cost.activations, found.peak * 4
     (427, 11113984, 9633792)
     """
-    resolved = resolve(source)
-    with resolved.placing():
-        found = analysis(resolved.spec, resolved.elaboration, input_shape(input))
-        peak = peak_activations(resolved.network, found.input)
-    fields = dict(_fields(resolved))
+    resolved = resolve(source, overrides)
+    found = resolved.analysis(input_shape(input))
+    peak = peak_activations(resolved.network, found.input)
     parts = tuple(
-        SummaryPart(name=part.name, output=part.output, cost=part.cost, field=fields.get(part.name))
-        for part in found.parts
+        SummaryPart(name=part.name, output=part.output, cost=part.cost, field=field)
+        for part, field in zip_longest(found.parts, _fields(resolved))
     )
     return Summary(
         name=found.name,
@@ -74,14 +75,13 @@ def summary(source: Source, input: str | Sequence[int] | None = None) -> Summary
     )
 
 
-def _fields(resolved: Resolved) -> Iterator[tuple[str, int]]:
+def _fields(resolved: Resolved) -> Iterator[int]:
     """The field behind the stem and behind each stage."""
     layers, found = resolved.network.layers, Field()
-    runs = {"stem": resolved.elaboration.stem, **resolved.elaboration.stages}
-    for name, run in runs.items():
+    for run in (resolved.elaboration.stem, *resolved.elaboration.stages.values()):
         for i in run:
             found = field(layers[i], found)
-        yield name, found.side
+        yield found.side
 
 
 def _sizes(cost: Cost, network: Network) -> dict[str, int]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from resnet_dsl.ir import Shape, Size
-from resnet_dsl.report.analysis import Analysis, Part
+from resnet_dsl.report.analysis import Analysis, Part, sides
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(NamedTuple):
     """One printed line, every cell a text."""
 
     layer: str
@@ -52,15 +49,6 @@ def _part(part: Part) -> list[TableRow]:
         )
         shown = output
     return lines
-
-
-def sides(size: Size) -> str:
-    """A map's height and width, as the paper prints output sizes; a vector's features.
-
-    >>> sides(Shape(64, 56, 56))
-    '56x56'
-    """
-    return f"{size.height}x{size.width}" if isinstance(size, Shape) else str(size)
 
 
 def table_json(found: Analysis) -> dict[str, Any]:

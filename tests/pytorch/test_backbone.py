@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import timm
 import torch
@@ -148,10 +150,10 @@ def test_maps_of_any_network_are_those_on_its_way(name: str, naming: str) -> Non
         ours = build(spec, seed=0, features=[stage], naming=naming).eval()  # type: ignore[arg-type]
         with torch.no_grad():
             (found,) = ours(X).values()
-        cut = spec.model_copy(update={"head": (), "aux": {}, "expect": type(spec.expect)()})
+        cut = replace(spec, head=(), aux={}, expect=type(spec.expect)())
         names = list(spec.stages)
         kept = names[: names.index(stage) + 1]
-        cut = cut.model_copy(update={"stages": {n: spec.stages[n] for n in kept}})
+        cut = replace(cut, stages={n: spec.stages[n] for n in kept})
         if name.startswith("timm/resnetv2"):  # cut, its last block would leave a norm behind
             whole = build(spec, seed=0, naming=naming).eval()  # type: ignore[arg-type]
             module = "stages.{}" if naming == "timm" else "layer{}"

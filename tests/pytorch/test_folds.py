@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
 
 import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from resnet_dsl import analyze, build, elaborate, zoo
+from resnet_dsl import analyze, build, elaborate
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.naming import members, named
 from resnet_dsl.folds.shape import traced
-from resnet_dsl.ir import BlurPool, Network, Sequence, Vector
+from resnet_dsl.ir import Network, Sequence, Vector
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import BUILT, chosen
+from tests.pytorch.reference import BUILT
 from tests.strategies import specs
 
 
@@ -52,12 +50,9 @@ def assert_folds_agree(network: Network, model: Net) -> None:
     assert out.dim() == (2 if isinstance(last, Vector) else 4)
 
 
-@pytest.mark.parametrize("name", chosen(zoo()))
-def test_sizes_and_params_agree_with_the_modules(name: str) -> None:
-    model = build(name, device="meta")
-    if "1202" not in name:  # its shapes are those of the others, 67 times over
-        assert_folds_agree(elaborate(model.spec), model)
-    assert analyze(name).params == sum(weight.numel() for weight in model.parameters())
+def test_auxiliary_classifiers_agree_in_training() -> None:
+    model = build("googlenet", device="meta")
+    assert_folds_agree(elaborate(model.spec), model)
 
 
 @settings(max_examples=BUILT)
@@ -77,21 +72,6 @@ def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
     for i, aux in enumerate(network.auxiliaries):
         inside |= {path for path, _ in leaves(Sequence(aux.layers), ("aux", i))}
     assert found <= inside
-
-
-FIXED = {"lenet5", "cifar/course"}  # their classifier takes one size alone
-
-
-@pytest.mark.parametrize("name", chosen([name for name in zoo() if "1202" not in name]))
-@pytest.mark.parametrize("side", [None, 97])
-def test_macs_are_half_of_torchs_flops(name: str, side: int | None) -> None:
-    found = analyze(name, None if side is None or name in FIXED else (3, side, side))
-    model = build(name, device="meta").eval()
-    with FlopCounterMode(display=False) as counter:
-        model(torch.empty(1, *found.input, device="meta"))
-    steps, _ = traced(Sequence(elaborate(model.spec).layers), found.input)
-    blurs = sum(9 * prod(step.after) for step in steps if isinstance(step.leaf, BlurPool))
-    assert counter.get_total_flops() == 2 * (found.macs + blurs)
 
 
 def test_padding_and_ceiling_follow_torch() -> None:

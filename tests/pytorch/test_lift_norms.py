@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from resnet_dsl import SpecError, lift, load
-from resnet_dsl.spec import BatchNorm
+from resnet_dsl.spec import BatchNorm, BlockKeys
 from tests.pytorch.reference import reference, shuffle_statistics
 from tests.pytorch.test_lift import assert_lifts
 from tests.pytorch.test_lift_by_hand import Block, Listed
@@ -119,7 +119,7 @@ def test_folded_norms_are_biases() -> None:
     shuffle_statistics(model)
     fold(model)
     spec = assert_lifts(model, (3, 64, 64))
-    assert spec.block.model_dump(exclude_none=True) == {"norm": "none"}
+    assert spec.block == BlockKeys(norm="none")
     rows = [stage.rows for stage in spec.stages.values()]
     assert rows == [stage.rows for stage in load("resnet18").stages.values()]
 

@@ -1,0 +1,43 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class _Spec(click.types.StringParamType):
+    """A name of the zoo, or a file; shells complete both."""
+
+    name = "spec"
+
+    def shell_complete(
+        self, _context: click.Context, _parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from resnet_dsl.zoo import zoo
+
+        names = [CompletionItem(name) for name in zoo() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+SPEC = _Spec()
+spec_argument = click.argument("spec", type=SPEC)
+specs_argument = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SPEC)
+input_option = click.option(
+    "--input", help="The size of an image: 3x512x512, in place of the page's own."
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set a word of the page otherwise: input=3x64x64, block.stride_on=first, stem.1.pad=0, "
+    "stages.conv5_x=null. May be given again.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer for programs.")

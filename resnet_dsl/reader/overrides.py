@@ -1,0 +1,294 @@
+"""`--set KEY=VALUE`: a page with some of its words set otherwise, as a variant would set them.
+
+A key leads through the page step by step, as in `block.stride_on` or `stem.1` (items count from 0),
+and into the text of a layer or a row: `stem.1.pad`, `stages.conv4_x.rows.0.1.C` for layer 1 of a
+row. Where a row has branches, their first is meant, or `rows.0.2.1` says branch 2. A value is YAML,
+and a row needs no quotes. Whether the words make sense together is not checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, fields, replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+from resnet_dsl.diagnostics import Diagnostic, Source, Span, SpecError, fail, nearest
+from resnet_dsl.ir import Path
+from resnet_dsl.notation import (
+    HeadLayer,
+    NotationError,
+    Row,
+    format_layer,
+    format_row,
+    parse_layer,
+    parse_row,
+)
+from resnet_dsl.reader.tree import DEEPEST, Entries, Entry, Items, Node, Scalar, compose
+from resnet_dsl.reader.variants import inherited, merge
+
+_T = TypeVar("_T")
+
+
+class _Step(NamedTuple):
+    """One word of a key."""
+
+    word: str
+    span: Span
+
+
+class _Setting(NamedTuple):
+    """`stem.1.pad=0`: the steps of its key, and the text of its value."""
+
+    steps: tuple[_Step, ...]
+    text: str
+    span: Span
+
+    @property
+    def removes(self) -> bool:
+        return self.text in {"", "~", "null"}
+
+    def scalar(self, text: str, *, shown: bool = False) -> Scalar:
+        """A text in place of the value; `shown` where its characters are those of the setting."""
+        return Scalar(text, self.span, self.span if shown else None)
+
+
+def overridden(tree: Entries, texts: Sequence[str]) -> Entries:
+    """A page's tree as the settings leave it, one after the other.
+
+    What the page claims of its network, `expect` and the `output` of stages, no longer holds.
+    """
+    name = {key: entry for key, entry in tree.entries.items() if key == "name"}
+    tree = inherited(tree)
+    tree = tree._replace(entries={**name, **tree.entries})
+    for text in texts:
+        setting = _parse(text)
+        own = _own(tree, setting.steps, (), setting)
+        faults: list[Diagnostic] = []
+        assert isinstance(own, Entries)
+        merged = merge(tree, own, (), faults)
+        if faults:
+            message = "the page does not say this: nothing to remove"
+            raise fail("unknown-key", message, span=faults[0].span)
+        # whatever is missing from now on is missing because it was removed
+        tree = merged if setting.removes else merged._replace(span=tree.span)
+    return tree
+
+
+def _parse(text: str) -> _Setting:
+    source = Source("--set", text)
+    whole = Span(source, 1, 1, len(text) + 1)
+    key, equals, value = text.partition("=")
+    if not equals or not text.isprintable():
+        said = "is no printable line" if equals else "sets nothing"
+        raise fail("value", f"{text!r} {said}", help=_LIKE, span=whole)
+    steps, start = [], 0
+    for word in key.split("."):
+        steps.append(_Step(word.strip(), whole.within(start, start + len(word))))
+        if not word.strip():
+            raise fail("value", "a key with a step left out", help=_LIKE, span=whole)
+        start += len(word) + 1
+    if len(steps) > DEEPEST:
+        raise fail("limit", f"a key of {len(steps):,} steps", help=_LIKE, span=whole)
+    blanks = len(value) - len(value.lstrip())
+    span = whole.within(len(key) + 1 + blanks, max(len(text.rstrip()), len(key) + 2 + blanks))
+    return _Setting(tuple(steps), value.strip(), span)
+
+
+_LIKE: Final = "write --set KEY=VALUE, like --set stem.1.pad=0"
+_INDEX: Final = re.compile(r"-?\d{1,6}", re.ASCII)
+
+
+def _own(node: Node | None, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
+    """What a variant would say in place of a node to set what the steps lead to."""
+    if not steps:
+        return _value(setting, path)
+    long = _long_form(node, path)
+    match long:
+        case None | Entries():
+            step, *rest = _next(steps, path)
+            known = long.entries if long else {}
+            if path == ("stages",) and rest and step.word not in known:
+                raise _unknown(step, f"{step.word!r} is no stage here", known)
+            if not path and step.word == "extends":
+                raise fail("extends", "a page cannot change its base", span=step.span)
+            below = known[step.word].node if step.word in known else None
+            inner = _own(below, rest, (*path, step.word), setting)
+            said = {} if node is long else known  # a short form is written out
+            return Entries({**said, step.word: Entry(step.span, inner)}, step.span)
+        case Items():
+            return _with_item(long, steps, path, setting)
+        case Scalar():
+            whole = f"set it as a whole: --set {_shown(path)}=..."
+            raise fail(
+                "unknown-key", f"{_shown(path)} has no parts", help=whole, span=steps[0].span
+            )
+
+
+def _next(steps: Sequence[_Step], path: Path) -> Sequence[_Step]:
+    """The steps from here on: a block's name has a dot in it, and a stage's rows go unsaid."""
+    first, *rest = steps
+    if path == ("aux",) and rest:
+        word = f"{first.word}.{rest[0].word}"
+        return [_Step(word, first.span._replace(end=rest[0].span.end)), *rest[1:]]
+    if path[:-1] == ("stages",) and _INDEX.fullmatch(first.word):
+        return [_Step("rows", first.span), *steps]
+    return steps
+
+
+def _long_form(node: Node | None, path: Path) -> Node | None:
+    """A stage that is a row is short for a mapping, one row for a list, a norm's kind for both."""
+    match node, path:
+        case Scalar() | Items(), ("stages", _):
+            return Entries({"rows": Entry(node.span, node)}, node.span)
+        case Scalar(), ("stages", _, "rows"):
+            return Items((node,), node.span)
+        case Scalar(value=str()), (*_, "norm"):
+            return Entries({"kind": Entry(node.span, node)}, node.span)
+        case _:
+            return node
+
+
+def _value(setting: _Setting, path: Path) -> Node:
+    """The value as YAML reads it, but a row as the text that it is."""
+    of_rows = path[:1] == ("stages",) and (len(path) == 2 or path[2:] == ("rows",))
+    if of_rows and re.match(r"""\[(?!\s*["'\]])""", setting.text):
+        return setting.scalar(setting.text, shown=True)
+    prefix = "value: "
+    shift = setting.span.column - 1 - len(prefix)
+
+    def moved(span: Span) -> Span:
+        return Span(setting.span.source, 1, span.column + shift, span.end + shift)
+
+    try:
+        tree = compose(Source("--set", prefix + setting.text))
+    except SpecError as error:
+        placed = (replace(d, span=moved(d.span) if d.span else None) for d in error.diagnostics)
+        raise SpecError(placed) from None
+    return _moved(tree.entries["value"].node, moved)
+
+
+def _moved(node: Node, moved: Callable[[Span], Span]) -> Node:
+    """The same tree in another place."""
+    span = moved(node.span)
+    match node:
+        case Scalar(value=value, inner=inner):
+            return Scalar(value, span, moved(inner) if inner else None)
+        case Items(items=items):
+            return Items(tuple(_moved(item, moved) for item in items), span)
+        case Entries(entries=entries):
+            return Entries(
+                {k: Entry(moved(e.key), _moved(e.node, moved)) for k, e in entries.items()}, span
+            )
+
+
+def _with_item(items: Items, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
+    """A list of layers or rows with one of them set, reworded or removed."""
+    first, *rest = steps
+    i = _index(first, len(items.items), _shown(path))
+    put: tuple[Node, ...] = ()
+    if rest:
+        put = (_reworded(items.items[i], rest, path, setting),)
+    elif not setting.removes:
+        put = (_text(setting),)
+    span = setting.span if setting.removes else items.span
+    return Items((*items.items[:i], *put, *items.items[i + 1 :]), span)
+
+
+def _text(setting: _Setting) -> Scalar:
+    """The value as the text of a layer or a row, whatever YAML would make of it."""
+    quoted = _value(setting, ()) if setting.text[:1] in {'"', "'"} else None
+    return quoted if isinstance(quoted, Scalar) else setting.scalar(setting.text, shown=True)
+
+
+def _index(step: _Step, count: int, what: str) -> int:
+    """The place of an item, from 0; negative ones count from the end, as in Python."""
+    if _INDEX.fullmatch(step.word) and -count <= int(step.word) < count:
+        return int(step.word) % count
+    help = f"items count from 0: 0 to {count - 1}" if count else "it is empty"
+    raise fail("unknown-key", f"{what} has no item {step.word}", help=help, span=step.span)
+
+
+def _reworded(node: Node, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
+    """The text of a layer or a row with what the steps lead to set, and the rest as it was."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        raise fail("unknown-key", f"{_shown(path)} holds no text here", span=steps[0].span)
+    text, span = node.value, node.inner or node.span
+    if path[0] == "stages":
+        return setting.scalar(_row(_parsed(parse_row, text, span), text, steps, setting))
+    return setting.scalar(_layer(_parsed(parse_layer, text, span), steps, setting))
+
+
+def _parsed(parse: Callable[[str], _T], text: str, span: Span) -> _T:
+    try:
+        return parse(text)
+    except NotationError as error:
+        raise fail(error.code, error.message, help=error.help, span=span) from None
+
+
+def _row(row: Row, text: str, steps: Sequence[_Step], setting: _Setting) -> str:
+    first, *rest = steps
+    if first.word == "repeats" and not rest:
+        return format_row(replace(row, repeats=_option("repeats", setting)))
+    if not _INDEX.fullmatch(first.word):
+        raise _unknown(first, f"{first.word!r} is no part of a row", ["repeats"])
+    branch = row.branches[0]
+    if rest and _INDEX.fullmatch(rest[0].word):
+        branch = row.branches[_index(first, len(row.branches), "the row")]
+        first, *rest = rest
+    layer = branch[_index(first, len(branch), "the block")]
+    if not rest and setting.removes:
+        # by its place: equal layers may stand in a row more than once
+        kept = (tuple(other for other in path if other is not layer) for path in row.branches)
+        return format_row(replace(row, branches=tuple(kept)))
+    put = _layer(layer, rest, setting) if rest else _text(setting).value
+    return f"{text[: layer.at[0]]}{put}{text[layer.at[1] :]}"
+
+
+_FIELDS: Final = {"cardinality": "C", "padding": "pad"}
+_UNSAID: Final = {"at", "bare", "kind"}
+
+
+def _layer(layer: HeadLayer, steps: Sequence[_Step], setting: _Setting) -> str:
+    step, *rest = steps
+    words = {_FIELDS.get(f.name, f.name): f for f in fields(layer) if f.name not in _UNSAID}
+    if step.word not in words:
+        raise _unknown(step, f"{format_layer(layer)!r} has no {step.word!r}", words)
+    if rest:
+        raise fail("unknown-key", f"{step.word} has no parts", span=rest[0].span)
+    field = words[step.word]
+    value = field.default if setting.removes else _option(step.word, setting)
+    if value is MISSING:
+        raise fail("value", f"{step.word} cannot be left out", span=setting.span)
+    return format_layer(replace(layer, **{field.name: value}))
+
+
+def _option(word: str, setting: _Setting) -> Any:
+    """The value of a word of a layer or a row; whether it makes sense there is the parser's."""
+    node = _value(setting, ())
+    value = node.value if isinstance(node, Scalar) else None
+    match word:
+        case "bias" | "ceil":
+            fits, none = isinstance(value, bool), "is neither true nor false"
+        case "p":
+            fits, none = type(value) in (int, float), "is no number"
+        case _:
+            fits, none = type(value) is int, "is no whole number"
+    least = 0 if word in {"pad", "before", "after", "p", "bias", "ceil"} else 1
+    if not fits:
+        raise fail("value", f"{setting.text!r} {none}", span=setting.span)
+    if isinstance(value, int | float) and value < least:
+        raise fail("value", f"{value} is too small", help=f"at least {least}", span=setting.span)
+    return value
+
+
+def _unknown(step: _Step, message: str, known: Iterable[str]) -> SpecError:
+    names = list(known)
+    guess = nearest(step.word, names)
+    listed = f"known here: {', '.join(names)}" if names else None
+    help = f"did you mean {guess!r}?" if guess else listed
+    return fail("unknown-key", message, help=help, span=step.span)
+
+
+def _shown(path: Path) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,366 @@
+"""Pages in canonical form: notation has one form; what is said stays, and how it is laid out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resnet_dsl import Spec, SpecError, dumps, zoo
+from resnet_dsl.cli import main
+from resnet_dsl.reader import read, read_page, read_text
+from resnet_dsl.reader.layout import formatted
+from resnet_dsl.zoo import zoo_path
+from tests.strategies import written_specs
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(*arguments: str, input: bytes | None = None) -> Result:
+    result = CliRunner().invoke(main, ["fmt", *arguments], input=input)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def tidied(text: str) -> str:
+    """The canonical form of a text; it says the same, and has itself as canonical form."""
+    tidy = formatted(read_text(text))
+    assert read(tidy) == read(text)
+    assert formatted(read_text(tidy)) == tidy
+    return tidy
+
+
+@pytest.mark.parametrize(
+    "page", [*map(zoo_path, zoo()), *sorted(EXAMPLES.glob("*.yaml"))], ids=lambda page: page.stem
+)
+def test_shipped_pages_are_in_canonical_form(page: Path) -> None:
+    assert formatted(read_page(page)) == page.read_text(encoding="utf-8")
+
+
+@given(written_specs)
+def test_a_page_that_is_written_from_a_spec_is_in_canonical_form(spec: Spec) -> None:
+    assert formatted(read_text(dumps(spec))) == dumps(spec)
+
+
+class Sloppy:
+    """An author who knows the notation, and says it otherwise."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+
+    def one_of(self, *texts: str) -> str:
+        text: str = self.draw(st.sampled_from(texts))
+        return text
+
+    def layer(self, text: str) -> str:
+        text = text.replace("max pool", self.one_of("max pool", "maxpool"))
+        text = re.sub(r"^(\d+)-d fc$", self.one_of(r"\1-d fc", r"fc \1"), text)
+        text = re.sub(r"(\d)x(\d)", rf"\1{self.one_of('x', '×', 'X', '*', ' x ', '×  ')}\2", text)
+        text = text.replace(", /", self.one_of(", /", ",/ ", " , stride "))
+        return text.replace(", ", self.one_of(", ", ",", " ,  "))
+
+    def row(self, text: str) -> str:
+        block, mark, count = re.findall(r"(.*\])(?:( x )(\d+))?", text)[0]
+        layers = re.sub(r"(?<=\[)[^\[\]]+(?=\])", lambda found: self.layer(found[0]), block)
+        if self.draw(st.booleans()):
+            layers = layers.replace("], [", self.one_of("][", "];[", " ] [ "))
+        else:
+            layers = layers.replace("], [", "; ").replace("] | [", "|")
+            layers = layers.replace("[[", "[").replace("]]", "]")
+        return f"{layers}{mark and self.one_of(' x ', '×', ' * ')}{count}"
+
+    def quoted(self, text: str, *, bare: bool) -> str:
+        """A text as YAML, quoted in some way, on one line or on two."""
+        if bare and self.draw(st.booleans()):
+            return text
+        where = self.draw(st.integers(0, text.count(" ")))
+        pieces = text.split(" ")
+        broken = " ".join(pieces[:where]) + "\n       " + " ".join(pieces[where:])
+        folded = broken if where > 0 and self.draw(st.booleans()) else text
+        return self.one_of(f"'{folded}'", f'"{folded}"', f'"{folded}"'.replace("×", r"\xd7"))
+
+    def comment(self) -> str:
+        return self.one_of("", "", "", " # as in [3×3,64], \t'Table 1'", "  #")
+
+    def line(self, section: str, line: str) -> str:
+        """A line of a canonical page, said otherwise."""
+        if section == "input":
+            sizes = line.removeprefix("input: ").replace("x", self.one_of("×", "x", " X ", "*"))
+            return "input: " + self.quoted(sizes, bare=True)
+        if section in {"stem", "head"} and line.startswith("  - "):
+            layer = self.layer(line.removeprefix("  - "))
+            bracketed = self.draw(st.booleans())
+            return "  - " + self.quoted(f"[{layer}]" if bracketed else layer, bare=not bracketed)
+        if section == "stages" and '"[[' in line:
+            start = line.index('"[[')
+            return line[:start] + self.quoted(self.row(json.loads(line[start:])), bare=False)
+        if section == "aux" and line.startswith(" "):
+            block, _, layers = line.partition(": ")
+            texts = [
+                self.quoted(self.layer(text), bare="," not in text)
+                for text in yaml.safe_load(layers)
+            ]
+            return f"{block}: [{', '.join(texts)}]"
+        return line
+
+
+@st.composite
+def sloppy_pages(draw: st.DrawFn) -> tuple[str, str]:
+    """A page as somebody wrote it, and the same page in canonical form."""
+    author, section = Sloppy(draw), ""
+    sloppy, tidy = [], []
+    for line in dumps(draw(written_specs)).removesuffix("\n").split("\n"):
+        if key := re.match(r"\w+", line):
+            section = key[0]
+        for between in draw(st.sampled_from([[], [], [], [""], ["# [3×3,64]"], ["", "    # x"]])):
+            sloppy.append(between + author.one_of("", "  "))
+            tidy.append(between)
+        comment = author.comment()
+        sloppy.append(author.line(section, line) + comment + author.one_of("", " ", "   "))
+        tidy.append(line + comment)
+    end = author.one_of("\n", "\r\n")
+    return end.join(sloppy) + author.one_of(end, ""), end.join(tidy) + end
+
+
+@given(sloppy_pages())
+def test_a_sloppy_page_gets_canonical_values_and_keeps_the_rest(pages: tuple[str, str]) -> None:
+    sloppy, tidy = pages
+    assert tidied(sloppy) == tidy
+
+
+PAGE = """\
+# ResNet-18, by hand  [3×3, 64]
+
+name: "7×7,  64 "   # no layer, a name
+input: '3 × 224 × 224' # "3×4"
+stem: [ "7×7, 64, stride 2", &pool 3x3 maxpool, '2x2 avgpool'# two pools
+      , *pool ]~~
+block: {norm: batch, bias:   false}
+stages:
+  a:   &row
+    - "[3\xd73, 64;
+        3x3, 64] × 2"~~~
+    # the last one
+    - '[[3×3,64]]'
+  b: {"rows":"[[1x1,8]]", 'output':'28×28', stride: 1}
+  c: *row
+  d:
+    output: 14X14
+    rows: >-
+      [[3×3, 64],~~~
+       [3×3, 64]]
+
+head:
+- average
+  pool
+- |   # kept
+  fc 10~~~
+""".replace("~", " ")
+
+
+def test_only_the_texts_of_the_notation_change() -> None:
+    assert tidied(PAGE).splitlines() == [
+        "# ResNet-18, by hand  [3×3, 64]",
+        "",
+        'name: "7×7,  64 "   # no layer, a name',
+        'input: 3x224x224 # "3×4"',
+        'stem: [ "7x7, 64, /2", &pool 3x3 max pool, "2x2 average pool"# two pools',
+        "      , *pool ]",
+        "block: {norm: batch, bias:   false}",
+        "stages:",
+        "  a:   &row",
+        '    - "[[3x3, 64], [3x3, 64]] x 2"',
+        "    # the last one",
+        '    - "[[3x3, 64]]"',
+        """  b: {"rows":"[[1x1, 8]]", 'output':28x28, stride: 1}""",
+        "  c: *row",
+        "  d:",
+        "    output: 14x14",
+        "    rows: >-",
+        "      [[3×3, 64],   ",
+        "       [3×3, 64]]",
+        "",
+        "head:",
+        "- average pool",
+        "- |   # kept",
+        "  fc 10   ",
+    ]
+
+
+VARIANT = "extends: resnet18\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "tidy"),
+    [
+        ("stem: [&a '3×3, 8', *a]", 'stem: [&a "3x3, 8", *a]'),
+        ("stem: [&a # as before\n  '3×3, 8', *a]", 'stem: [&a # as before\n  "3x3, 8", *a]'),
+        ("head: &h [Flatten]\naux: {a.1: *h}", "head: &h [flatten]\naux: {a.1: *h}"),
+        ("stages: {conv2_x: null, a: '[1x1,8]'}", 'stages: {conv2_x: null, a: "[[1x1, 8]]"}'),
+        ("head: ['average pool' ,'softmax']", "head: [average pool ,softmax]"),
+        ('head: ["Softmax"#c\n ]', 'head: ["softmax"#c\n ]'),
+        ("head:\n-\n  Softmax\n- Flatten", "head:\n-\n  softmax\n- flatten"),
+    ],
+)
+def test_texts_are_edited_where_they_stand(text: str, tidy: str) -> None:
+    assert tidied(VARIANT + text) == VARIANT + tidy + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: &n Flatten\nhead: [*n]\n",
+        'stages: {&n Softmax: "[[1x1, 8]]"}\nhead: [*n]\n',
+        "stem: [&n '[3×3, 8]']\nstages: {conv2_x: *n}\n",
+    ],
+)
+def test_a_text_that_an_alias_says_elsewhere_as_well_stays(text: str) -> None:
+    assert tidied(VARIANT + text) == VARIANT + text
+
+
+def test_a_page_in_json_stays_json() -> None:
+    page = '{"extends":"resnet18", "input":"3×64×64", "head":["avgpool", "fc 10"]}'
+    assert json.loads(tidied(page)) == {
+        "extends": "resnet18",
+        "input": "3x64x64",
+        "head": ["average pool", "10-d fc"],
+    }
+
+
+def test_ends_of_lines_stay_and_the_last_line_gets_one() -> None:
+    assert tidied("extends: resnet18  \r\nhead: [Flatten]") == (
+        "extends: resnet18\r\nhead: [flatten]\r\n"
+    )
+    assert tidied("extends: resnet18\rhead: []  # \u2028") == "extends: resnet18\rhead: []  #\u2028"
+    name = "extends: resnet18\nname: |\n  mine"
+    assert tidied(name) == name, "an end of line would be one of the name's"
+
+
+@given(st.data())
+def test_no_page_is_broken(data: st.DataObject) -> None:
+    text = PAGE
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 8)))
+        piece = data.draw(st.text(" \n\r\t-:,[]{}|&*!#%@`'\"x×0123abcE.>?/=\u2028", max_size=6))
+        text = text[:start] + piece + text[end:]
+    try:
+        read(text)
+    except SpecError:
+        return
+    tidy = tidied(text)
+    comments = [line.rstrip(" \t") for line in text.splitlines() if line.lstrip().startswith("#")]
+    assert set(comments) <= set(tidy.splitlines())
+
+
+def test_fmt_prints_pages_one_behind_the_other(tmp_path: Path) -> None:
+    page = tmp_path / "page.yaml"
+    page.write_bytes(b"extends: resnet18\r\nhead: [Flatten]  # end")
+    result = run("resnet34", str(page))
+    assert (result.exit_code, result.stderr) == (0, "")
+    shipped = zoo_path("resnet34").read_bytes()
+    assert result.stdout_bytes == shipped + b"extends: resnet18\r\nhead: [flatten]  # end\r\n"
+    assert page.read_bytes().endswith(b"# end")
+
+
+def test_fmt_reads_the_standard_input() -> None:
+    result = run("-", input="\ufeffextends: resnet18\nhead: [fc 10]  # ×".encode())
+    assert result.stdout == "extends: resnet18\nhead: [10-d fc]  # ×\n"
+    assert run("-", input=b"extends: resnet18\n\xff").exit_code == 2
+    assert "<stdin>:2:1: error[not-text]" in run("-", input=b"extends: resnet18\n\xff").stderr
+    assert "error[limit]" in run("-", input=b"#" * 2_000_000).stderr
+    assert run("--check", "-", input=b"extends: resnet18\nhead: [fc 10]").exit_code == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with a page in canonical form, a sloppy one, and one that is none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tidy.yaml").write_text(VARIANT)
+    (tmp_path / "sloppy.yaml").write_text(VARIANT + "head: [fc 10]\n")
+    (tmp_path / "broken.yaml").write_text(VARIANT + "head: [fc ten]\n")
+    return tmp_path
+
+
+def test_fmt_write_rewrites_what_changes_and_nothing_else(folder: Path) -> None:
+    for name in ("tidy.yaml", "sloppy.yaml"):
+        (folder / name).chmod(0o600)
+        os.utime(folder / name, (1, 1))
+    result = run("--write", "tidy.yaml", "sloppy.yaml", "sloppy.yaml")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "rewrote sloppy.yaml\n"
+    assert (folder / "tidy.yaml").stat().st_mtime == 1
+    assert (folder / "sloppy.yaml").read_text() == VARIANT + "head: [10-d fc]\n"
+    assert (folder / "sloppy.yaml").stat().st_mode & 0o777 == 0o600
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_fmt_write_keeps_links_and_byte_order_marks(folder: Path) -> None:
+    (folder / "link.yaml").symlink_to("sloppy.yaml")
+    (folder / "sloppy.yaml").write_bytes(b"\xef\xbb\xbfextends: resnet18\r\nhead: [fc 10]\r\n")
+    assert run("--write", "link.yaml").stderr == "rewrote link.yaml\n"
+    assert (folder / "link.yaml").is_symlink()
+    assert (folder / "sloppy.yaml").read_bytes() == (
+        b"\xef\xbb\xbfextends: resnet18\r\nhead: [10-d fc]\r\n"
+    )
+    assert run("--check", "sloppy.yaml").exit_code == 0
+
+
+def test_fmt_check_names_what_would_change_and_writes_nothing(folder: Path) -> None:
+    before = {page.name: page.read_bytes() for page in folder.iterdir()}
+    result = run("--check", "tidy.yaml", "sloppy.yaml", "resnet50")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "would rewrite sloppy.yaml\n"
+    assert {page.name: page.read_bytes() for page in folder.iterdir()} == before
+    assert run("--check", "tidy.yaml", *zoo()).exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["--write", "--check"])
+def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, option: str) -> None:
+    broken = (folder / "broken.yaml").read_bytes()
+    result = run(option, "broken.yaml", "sloppy.yaml", "nowhere.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    lines = result.stderr.splitlines()
+    assert lines[0] == "broken.yaml:2:8: error[row]: 'fc ten' is no layer"
+    assert {"rewrote sloppy.yaml", "would rewrite sloppy.yaml"} & set(lines)
+    assert lines[-1] == "2 of 3 pages cannot be used"
+    assert (folder / "broken.yaml").read_bytes() == broken
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_good_pages_are_printed_beside_a_bad_one() -> None:
+    result = run("broken.yaml", "tidy.yaml")
+    assert (result.exit_code, result.stdout) == (2, VARIANT)
+
+
+def test_pages_of_the_zoo_are_not_rewritten() -> None:
+    result = run("--write", "resnet50")
+    assert result.exit_code == 2
+    assert "a page of your own: resnet-dsl new NAME --like resnet50" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--write", "--check", "tidy.yaml"], ["--write", "-"], []])
+def test_fmt_refuses_what_it_cannot_mean(folder: Path, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage:")
+    assert (folder / "tidy.yaml").read_text() == VARIANT
+
+
+@pytest.mark.parametrize("option", ["--write", "--check", "--"])
+def test_what_is_no_page_is_a_diagnostic(folder: Path, option: str) -> None:
+    (folder / "binary.yaml").write_bytes(bytes(range(256)))
+    (folder / "loop.yaml").symlink_to("loop.yaml")
+    (folder / "orphan.yaml").write_text("extends: nowhere.yaml")
+    for spec in ("binary.yaml", "loop.yaml", "orphan.yaml", ".", "a/b.yaml", "resnet5O", ""):
+        result = run(option, spec)
+        assert result.exit_code == 2
+        assert "error[" in result.stderr
+        assert result.stdout == ""

@@ -1,0 +1,189 @@
+"""Pages that start variants: they load as they are, and with every line in force."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resnet_dsl import Spec, dumps, load, loads, zoo
+from resnet_dsl.cli import main
+from resnet_dsl.reader import read_page
+from resnet_dsl.reader.layout import is_formatted
+from resnet_dsl.start import variant
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def said(spec: Spec) -> list[str]:
+    """What a page says of a network: all but its name and what it expects."""
+    return [line for line in dumps(spec).splitlines() if not line.startswith(("name:", "expect:"))]
+
+
+def uncommented(text: str) -> str:
+    """A page with the lines behind `extends:` in force."""
+    head, mark, lines = text.partition("\nextends:")
+    assert mark
+    return head + mark + re.sub("^# ", "", lines, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("base", zoo())
+def test_a_new_page_is_its_base_with_and_without_the_comments(base: str) -> None:
+    text = variant("mine", base, load(base))
+    full = uncommented(text)
+    assert text != full
+    assert text.count("\n# ") == full.count("\n") - 3
+    for page in (text, full):
+        assert loads(page).name == "mine"
+        assert said(loads(page)) == said(load(base))
+
+
+def test_new_writes_a_page_that_checks(folder: Path) -> None:
+    result = run("new", "mine")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote mine.yaml\n")
+    assert [page.name for page in folder.iterdir()] == ["mine.yaml"]
+    assert (folder / "mine.yaml").read_text().splitlines() == [
+        "# A variant of resnet50: take the # from what differs here, and change it",
+        "name: mine",
+        "extends: resnet50",
+        "# input: 3x224x224",
+        "# stem:",
+        "#   - 7x7, 64, /2",
+        "#   - 3x3 max pool, /2",
+        "# stages:",
+        '#   conv2_x: "[[1x1, 64], [3x3, 64], [1x1, 256]] x 3"',
+        '#   conv3_x: "[[1x1, 128], [3x3, 128], [1x1, 512]] x 4"',
+        '#   conv4_x: "[[1x1, 256], [3x3, 256], [1x1, 1024]] x 6"',
+        '#   conv5_x: "[[1x1, 512], [3x3, 512], [1x1, 2048]] x 3"',
+        "# head:",
+        "#   - average pool",
+        "#   - 1000-d fc",
+    ]
+    assert is_formatted(read_page("mine.yaml"))
+    assert run("check", "mine.yaml").stdout == "mine.yaml: ok\n"
+
+
+BASE = """
+name: base
+input: 3x32x32
+stem: ["3×3, 16"]
+block: {bias: true}
+stages:
+  output: "[[3x3, 16]]"
+  b: {rows: "[[3x3, 32]]", output: 16x16}
+head: []
+expect: {layers: 3}
+"""
+
+
+def test_a_variant_of_a_file_names_it_from_its_own_folder(folder: Path) -> None:
+    (folder / "pages").mkdir()
+    (folder / "pages" / "my base.yaml").write_text(BASE, encoding="utf-8")
+    run("new", "first", "--like", "pages/my base.yaml")
+    run("new", "second", "--like", "pages/my base.yaml", "-o", "pages/other.yaml")
+    run("new", "third", "--like", str(folder / "pages" / "my base.yaml"))
+    for page, extends in {
+        "first.yaml": "pages/my base.yaml",
+        "pages/other.yaml": "my base.yaml",
+        "third.yaml": "pages/my base.yaml",
+    }.items():
+        text = (folder / page).read_text()
+        assert f"\nextends: {extends}\n" in text or f'\nextends: "{extends}"\n' in text
+        (folder / page).write_text(uncommented(text))
+        assert load(page).stages["output"] == load("pages/my base.yaml").stages["output"]
+        assert load(page).stages["b"].output is None, "it speaks of the base"
+        assert load(page).expect.layers is None
+    assert load("pages/other.yaml").name == "second"
+
+
+def test_a_name_may_come_with_its_suffix(folder: Path) -> None:
+    assert run("new", "mine.yaml", "--like", "resnet18").stderr == "wrote mine.yaml\n"
+    assert load("mine.yaml").name == "mine"
+    assert run("new", "a/b", "-o", "ab.yaml").exit_code == 0
+    assert load("ab.yaml").name == "a/b", "-o says where, the name says what"
+    assert {page.name for page in folder.iterdir()} == {"mine.yaml", "ab.yaml"}
+
+
+@pytest.mark.parametrize("name", ["", ".yaml", ".", "..", "../x", "a/b", "/x", r"a\b", "C:x"])
+def test_a_name_leads_nowhere_else(folder: Path, name: str) -> None:
+    result = run("new", name)
+    assert result.exit_code == 2
+    assert "is no name of a file" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [" ", "a\x07", "a\x7f", "a\0", "\udcff", "a\nb", "x" * 101])
+def test_a_name_is_one_that_a_page_can_have(folder: Path, name: str) -> None:
+    for arguments in ([name], [name, "-o", "page.yaml"]):
+        result = run("new", *arguments)
+        assert result.exit_code == 2
+        assert "error[" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+@given(st.text(max_size=110))
+def test_no_name_gives_a_page_that_does_not_load(name: str) -> None:
+    page = Path("page.yaml")
+    page.unlink(missing_ok=True)
+    if run("new", "-o", "page.yaml", "--", name).exit_code == 0:
+        assert load(page).name == re.sub(r"\.ya?ml$", "", name)
+    else:
+        assert not page.exists()
+
+
+def test_nothing_is_written_over(folder: Path) -> None:
+    (folder / "mine.yaml").write_text("kept")
+    (folder / "link.yaml").symlink_to("nowhere.yaml")
+    for name in ("mine", "link"):
+        result = run("new", name)
+        assert result.exit_code == 2
+        assert f"{name}.yaml: exists" in result.stderr
+    assert (folder / "mine.yaml").read_text() == "kept"
+    assert not (folder / "nowhere.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--like", "resnet5O"], "did you mean 'resnet50'?"),
+        (["--like", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["--like", ""], "is no spec of the zoo"),
+        (["--like", "."], "is a directory"),
+        (["--like", "broken.yaml"], "broken.yaml:2:8: error[row]"),
+        (["--like", "binary.yaml"], "not a text file"),
+        (["--like", "vanishing.yaml"], "vanishing.yaml:2:"),
+        (["--like", "page.txt"], "a file ends in .yaml"),
+        (["--like", "page.yaml", "-o", "below/x.yaml"], "outside the new page's folder"),
+        (["-o", "no/x.yaml"], "no such folder"),
+        (["-o", "below"], "is a folder"),
+        (["-o", "page.txt/x.yaml"], "no such folder"),
+    ],
+)
+def test_bad_input_is_a_diagnostic(folder: Path, arguments: list[str], message: str) -> None:
+    (folder / "below").mkdir()
+    (folder / "page.yaml").write_text("extends: resnet18\n")
+    (folder / "page.txt").write_text("extends: resnet18\n")
+    (folder / "broken.yaml").write_text("extends: resnet18\nhead: [fc ten]\n")
+    (folder / "vanishing.yaml").write_text("extends: resnet18\nexpect: {layers: 3}\n")
+    (folder / "binary.yaml").write_bytes(bytes(range(256)))
+    before = sorted(folder.rglob("*"))
+    result = run("new", "mine", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "error[" in result.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -1,0 +1,174 @@
+"""Counts of others: of the libraries' own models, and what other tools print for the same network.
+
+No tool is imported. What each counts is recomputed from the trace; what each prints was read there.
+"""
+
+from __future__ import annotations
+
+import csv
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from resnet_dsl import analyze, elaborate, load, loads
+from resnet_dsl.folds.count import leaf_params, macs
+from resnet_dsl.folds.shape import Step, traced
+from resnet_dsl.ir import Act, AdaptivePool, BatchNorm, Conv, Leaf, Linear, Pool, Sequence, Shape
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs" / "counting.md"
+IMAGE = Shape(3, 224, 224)
+
+# ---------------------------------------------------------------- models of libraries
+
+with (ROOT / "tests" / "models.csv").open(encoding="utf-8") as file:
+    MODELS = {row["page"]: row for row in csv.DictReader(file)}
+"""torchvision's and timm's models, counted with torch at the input of their weights."""
+
+
+@pytest.mark.parametrize("page", MODELS)
+def test_a_page_costs_what_the_librarys_model_costs(page: str) -> None:
+    known = MODELS[page]
+    cost = analyze(page, known["input"]).cost
+    assert (cost.params, cost.macs) == (int(known["params"]), int(known["macs"]))
+    assert cost.blur_macs == int(known["blur_macs"] or 0)
+
+
+# transformers' ResNetForImageClassification, counted with torch at 3x224x224. No page says the last
+# one, whose blocks keep ReLU inside: but activations cost nothing.
+TRANSFORMERS = {
+    "microsoft/resnet-18": ("extends: resnet18", 11_689_512, 1_814_073_344),
+    "microsoft/resnet-26": ("extends: timm/resnet26", 15_995_176, 2_342_256_640),
+    "microsoft/resnet-34": ("extends: resnet34", 21_797_672, 3_663_761_408),
+    "microsoft/resnet-50": ("extends: resnet50", 25_557_032, 4_089_184_256),
+    "microsoft/resnet-101": ("extends: resnet101", 44_549_160, 7_801_405_440),
+    "microsoft/resnet-152": ("extends: resnet152", 60_192_808, 11_513_626_624),
+    "resnet-50, downsample_in_bottleneck": (
+        "extends: resnet50\nblock: {stride_on: first}",
+        25_557_032,
+        3_857_973_248,
+    ),
+    "resnet-50, downsample_in_first_stage": (
+        "extends: resnet50\nstages: {conv2_x: {stride: 2}}",
+        25_557_032,
+        1_176_043_520,
+    ),
+    "resnet-50, hidden_act gelu": (
+        "extends: resnet50\nblock: {activation: gelu}",
+        25_557_032,
+        4_089_184_256,
+    ),
+}
+
+
+@pytest.mark.parametrize("model", TRANSFORMERS)
+def test_a_page_costs_what_transformers_model_costs(model: str) -> None:
+    page, *known = TRANSFORMERS[model]
+    cost = analyze(loads(page), IMAGE).cost
+    assert [cost.params, cost.macs, cost.blur_macs] == [*known, 0]
+
+
+# ---------------------------------------------------------------- other tools
+
+PRINTED = {
+    "fvcore": 4_111_512_576,
+    "torchinfo": 4_089_238_376,
+    "ptflops": 4_132_436_968,
+    "pycls": 4_089_185_256,
+    "`FlopCounterMode`": 8_178_368_512,
+}
+"""For torchvision's ResNet-50 at 3x224x224."""
+
+
+def steps(page: str) -> list[Step]:
+    return traced(Sequence(elaborate(load(page)).layers), IMAGE)[0]
+
+
+def entering(found: list[Step], *kinds: type[Leaf]) -> int:
+    """How many numbers enter the layers of some kinds."""
+    return sum(prod(step.before) for step in found if isinstance(step.leaf, kinds))
+
+
+def biases(found: list[Step]) -> int:
+    """Additions of biases: one for each number that a biased layer puts out."""
+    return sum(
+        prod(step.after)
+        for step in found
+        if isinstance(step.leaf, Linear) or (isinstance(step.leaf, Conv) and step.leaf.bias)
+    )
+
+
+def table() -> list[list[str]]:
+    """The table of the document, cell by cell."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = text.partition("\n## What other tools print\n")[2]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def number(cell: str) -> int:
+    return int(cell.replace(",", "") or 0)
+
+
+def test_the_table_states_what_the_trace_shows() -> None:
+    found = steps("resnet50")
+    assert {row[0]: number(row[1]) for row in table()[2:-1]} == {
+        "MACs": macs(found),
+        "bias of the classifier": biases(found),
+        "params of batch norms": sum(
+            leaf_params(step.leaf) for step in found if isinstance(step.leaf, BatchNorm)
+        ),
+        "numbers into batch norms": entering(found, BatchNorm),
+        "numbers into activations": entering(found, Act),
+        "numbers into the max pool": entering(found, Pool),
+        "numbers into the average pool": entering(found, AdaptivePool),
+    }
+
+
+def test_each_tool_prints_the_sum_of_what_it_counts() -> None:
+    heading, _, *terms, prints = table()
+    amounts = [number(row[1]) for row in terms]
+    sums = {
+        tool: sum(number(row[i]) * amount for row, amount in zip(terms, amounts, strict=True))
+        for i, tool in enumerate(heading[2:], 2)
+    }
+    assert sums == PRINTED
+    assert dict(zip(heading[2:], map(number, prints[2:]), strict=True)) == PRINTED
+
+
+# The README of ptflops, version 0.6: GMacs at 3x224x224
+PTFLOPS = {
+    "alexnet": 0.72,
+    "vgg11": 7.63,
+    "vgg13": 11.34,
+    "vgg16": 15.5,
+    "vgg19": 19.67,
+    "vgg11_bn": 7.64,
+    "vgg13_bn": 11.36,
+    "vgg16_bn": 15.53,
+    "vgg19_bn": 19.7,
+    "resnet18": 1.82,
+    "resnet34": 3.68,
+    "resnet50": 4.12,
+    "resnet101": 7.85,
+    "resnet152": 11.58,
+}
+
+
+def once(page: str) -> int:
+    """What ptflops counted while it met activations and pools once."""
+    found = steps(page)
+    others = 2 * entering(found, BatchNorm) + entering(found, Act, Pool, AdaptivePool)
+    return macs(found) + biases(found) + others
+
+
+@pytest.mark.parametrize("page", PTFLOPS)
+def test_what_norms_activations_pools_and_biases_add_was_published(page: str) -> None:
+    assert round(once(page) / 1e9, 2) == PTFLOPS[page]
+    assert round(analyze(page, IMAGE).macs / 1e9, 2) != PTFLOPS[page], "they show in the sum"
+
+
+def test_the_document_says_what_ptflops_printed_before() -> None:
+    assert once("resnet50") == 4_121_925_096
+    assert "before, it printed 4,121,925,096" in DOCUMENT.read_text(encoding="utf-8")
