@@ -42,7 +42,10 @@ def uncommented(text: str) -> str:
     return head + mark + re.sub("^# ", "", lines, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("base", zoo())
+@pytest.mark.parametrize(
+    "base",
+    [pytest.param(name, marks=pytest.mark.exhaustive if "/" in name else ()) for name in zoo()],
+)
 def test_a_new_page_is_its_base_with_and_without_the_comments(base: str) -> None:
     text = variant("mine", base, load(base))
     full = uncommented(text)

@@ -19,6 +19,8 @@ from resnet_dsl.spec import Expect, Init
 from resnet_dsl.zoo import FOLDER, zoo_path
 
 SCHEMA_FILE = FOLDER / "resnet-dsl.schema.json"
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def plain(spec: Spec) -> Spec:
@@ -75,12 +77,12 @@ def test_pages_are_short_on_the_whole() -> None:
 
 @pytest.mark.parametrize("name", zoo())
 def test_pages_are_valid_by_the_schema(name: str) -> None:
-    jsonschema.validate(yaml.safe_load(zoo_path(name).read_text(encoding="utf-8")), json_schema())
+    VALIDATOR.validate(yaml.safe_load(zoo_path(name).read_text(encoding="utf-8")))
 
 
 def test_the_schema_file_is_the_models_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(json_schema())
-    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == json_schema()
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == SCHEMA
 
 
 PAGE: dict[str, Any] = {
@@ -101,7 +103,7 @@ PAGE: dict[str, Any] = {
     ],
 )
 def test_the_schema_takes_every_form(page: dict[str, Any]) -> None:
-    jsonschema.validate(page, json_schema())
+    VALIDATOR.validate(page)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_the_schema_takes_every_form(page: dict[str, Any]) -> None:
 )
 def test_the_schema_refuses_what_the_reader_refuses(page: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(page, json_schema())
+        VALIDATOR.validate(page)
 
 
 def test_the_zoo_lists_every_page() -> None:

@@ -42,7 +42,9 @@ def test_models_are_saved_whole() -> None:
     assert torch.equal(torch.load(file, weights_only=False)(x), model(x))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.exhaustive) for name in NAMES[1:])]
+)
 def test_models_compile_in_one_graph(name: str) -> None:
     model, x = small(name)
     torch.compiler.reset()
