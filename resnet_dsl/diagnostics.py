@@ -45,6 +45,7 @@ Code: TypeAlias = Literal[
     "weights",
     "source",  # names no model
     "device",
+    "install",  # a library that is not there
 ]
 
 

@@ -61,6 +61,50 @@ def test_everything_but_build_works_without_torch() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(modules=modules)], check=True)
 
 
+ANSWERS = """
+import sys
+for name in ("torch", "safetensors", "numpy", "rich"):
+    sys.modules[name] = None
+from resnet_dsl.cli import main
+for words in (
+    "summary resnet50",
+    "layers resnet50",
+    "trace resnet50",
+    "table resnet50 resnet18",
+    "blocks resnet50",
+    "diff resnet50 resnet50",
+    "fmt resnet50",
+    "check resnet50",
+    "zoo",
+    "schema",
+):
+    try:
+        main(words.split())
+    except SystemExit as end:
+        assert end.code == 0, words
+"""
+
+
+def test_answers_come_without_torch() -> None:
+    subprocess.run([sys.executable, "-c", ANSWERS], check=True, stdout=subprocess.DEVNULL)
+
+
+NEEDS = """
+import sys
+sys.modules["torch"] = None
+from resnet_dsl.cli import main
+main({words!r}.split())
+"""
+
+
+@pytest.mark.parametrize("words", ["build resnet18", "diff resnet18 torchvision:resnet18"])
+def test_what_needs_torch_says_so(words: str) -> None:
+    command = [sys.executable, "-c", NEEDS.format(words=words)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == ("error[install]: this needs torch\n  = help: pip install torch\n")
+
+
 WITHOUT_PYDANTIC = """
 import sys
 for name in ("torch", "pydantic", "pydantic_core"):

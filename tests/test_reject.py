@@ -46,5 +46,6 @@ def test_every_code_of_a_page_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
         "weights",
         "source",
         "device",
+        "install",
     }  # no fault of a page: see test_weights and others
     assert found == set(get_args(Code)) - elsewhere

@@ -73,6 +73,11 @@ def _ending() -> Iterator[None]:
     except SpecError as error:
         show_error(error)
         raise click.exceptions.Exit(2) from None
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "numpy", "safetensors"}:
+            raise
+        show_error(fail("install", f"this needs {error.name}", help=f"pip install {error.name}"))
+        raise click.exceptions.Exit(2) from None
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(0) from None

@@ -8,7 +8,7 @@ from resnet_dsl.cli.options import input_option, json_option, spec_argument
 from resnet_dsl.cli.show import show_json, show_text
 
 
-@click.command()
+@click.command(short_help="What a block costs, beside the paper's two blocks.")
 @spec_argument
 @click.option("--stage", metavar="NAME", help="The blocks of one stage.")
 @input_option

@@ -14,7 +14,7 @@ from resnet_dsl.folds.naming import NAMINGS, Naming
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
-@click.command()
+@click.command(short_help="Compile a page to a PyTorch model, and run it once.")
 @spec_argument
 @click.option(
     "-o",

@@ -9,7 +9,7 @@ from resnet_dsl.cli.show import show_error
 from resnet_dsl.diagnostics import SpecError
 
 
-@click.command()
+@click.command(short_help="Validate pages; all that is wrong with them at once.")
 @specs_argument
 @click.pass_context
 def check(ctx: click.Context, specs: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from resnet_dsl.cli.show import show_note
 from resnet_dsl.folds.naming import NAMINGS, Naming
 
 
-@click.command()
+@click.command(short_help="Rename the weights in a file for another library.")
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option(
     "--from",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from resnet_dsl.pages import Source
 
 
-@click.command()
+@click.command(short_help="Whether two networks are one, and what differs.")
 @click.argument("a", type=SPEC)
 @click.argument("b", type=SPEC)
 @click.option("--input", help="The size of an image: 3x512x512, in place of both pages' own.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from resnet_dsl.reader import Page
 
 
-@click.command()
+@click.command(short_help="Print or rewrite pages in their one form.")
 @specs_argument
 @click.option("--write", is_flag=True, help="Rewrite the files in place.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")

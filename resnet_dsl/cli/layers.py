@@ -10,7 +10,7 @@ from resnet_dsl.cli.options import json_option, spec_argument
 from resnet_dsl.cli.show import show_json
 
 
-@click.command()
+@click.command(short_help="Count layers by the paper's rule, with the arithmetic.")
 @spec_argument
 @json_option
 def layers(spec: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from resnet_dsl.cli.show import show_note
 
 
-@click.command()
+@click.command(short_help="The page of a model, or of a file of weights.")
 @click.argument("source")
 @click.option("--input", help="The size of an image: 3x224x224, or the source's own.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page to a file.")

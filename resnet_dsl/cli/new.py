@@ -10,7 +10,7 @@ from resnet_dsl.cli.options import SPEC
 from resnet_dsl.cli.show import show_note
 
 
-@click.command()
+@click.command(short_help="Start a page that extends another one.")
 @click.argument("name")
 @click.option(
     "--like",

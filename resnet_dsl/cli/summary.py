@@ -8,7 +8,7 @@ from resnet_dsl.cli.options import input_option, json_option, set_option, specs_
 from resnet_dsl.cli.show import show_grid, show_json, show_text
 
 
-@click.command()
+@click.command(short_help="What pages cost, see and keep.")
 @specs_argument
 @input_option
 @set_option

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "markdown", "latex", "csv", "html")
 
 
-@click.command()
+@click.command(short_help="Table 1 of the paper for any pages.")
 @specs_argument
 @click.option(
     "--format",

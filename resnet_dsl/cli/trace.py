@@ -18,7 +18,7 @@ _HEADINGS: Final = (
 )
 
 
-@click.command()
+@click.command(short_help="Every layer: sizes, costs, and why it is there.")
 @spec_argument
 @click.option("--stage", help="Only this stage; stem and head are stages here.")
 @click.option("--block", type=int, metavar="N", help="Only this block of the stage, from 1.")
