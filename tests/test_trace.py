@@ -15,6 +15,7 @@ from resnet_dsl import SpecError, analyze, elaborate, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.report.trace import trace
+from tests.test_summary import FIELDS
 
 LISTINGS = Path(__file__).parent / "listings"
 
@@ -58,19 +59,6 @@ def test_params_and_macs_add_up(name: str) -> None:
     assert sum(line.macs for line in lines) == found.macs
     for part in found.parts[: len(found.parts) - len(found.auxiliaries)]:
         assert sum(line.params for line in lines if line.stage == part.name) == part.params
-
-
-# Araujo et al. 2019, table 1, for v1: 483, 1027 and 1507; one stride later for v1.5
-FIELDS = {
-    "resnet18": 435,
-    "resnet34": 899,
-    "resnet50": 427,
-    "resnet101": 971,
-    "resnet152": 1451,
-    "paper/resnet50": 483,
-    "paper/resnet101": 1027,
-    "paper/resnet152": 1507,
-}
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -16,7 +16,7 @@ from resnet_dsl.elaborate.work import Work
 from resnet_dsl.ir import Layer, Network, Path, Shape, Size
 from resnet_dsl.notation import format_layer, format_row
 from resnet_dsl.pages import Source, resolve
-from resnet_dsl.report.analysis import Analysis, Cost, analysis
+from resnet_dsl.report.analysis import Analysis, Cost
 from resnet_dsl.spec import Settings, Spec, Stage, default_bias
 
 _SETTINGS: Final = tuple(field.name for field in fields(Settings))
@@ -37,9 +37,7 @@ class Side:
     def of(cls, source: Source, input: Shape | None = None) -> Side:
         """What a user calls a network; `SpecError` where it is none, or cannot take the input."""
         found = resolve(source)
-        with found.placing():
-            cost = analysis(found.spec, found.elaboration, input)
-        return cls(found.spec, found.elaboration, cost)
+        return cls(found.spec, found.elaboration, found.analysis(input))
 
     @property
     def network(self) -> Network:
