@@ -124,11 +124,31 @@ def test_a_full_disk_is_a_diagnostic() -> None:
     assert result.stderr == "error[file]: the output cannot be written: no space left on device\n"
 
 
+def test_an_interrupt_is_no_difference() -> None:
+    code = """
+from resnet_dsl import pages
+from resnet_dsl.cli import main
+def interrupted(*_):
+    raise KeyboardInterrupt
+pages.resolve = interrupted
+main(["check", "resnet18"])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
 def test_a_terminal_without_the_characters_gets_others() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [*COMMAND, "summary", "resnet18"]
     result = subprocess.run(command, capture_output=True, env=environment, check=True)
     assert result.stdout.decode("ascii").splitlines()[1].strip("-") == ""
+
+
+def test_rules_are_as_long_as_the_terminal_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resnet_dsl.cli.show.terminal_width", lambda: 60)
+    lines = run("trace", "resnet18").stdout.splitlines()
+    assert max(map(len, lines)) > 60
+    assert {len(line) for line in lines if set(line) == {"─"}} == {60}
 
 
 def completed(*words: str) -> list[str]:

@@ -6,6 +6,7 @@ Answers go to stdout, diagnostics to stderr; the exit status is 0, or 2 for bad 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -79,12 +80,23 @@ def _ending() -> Iterator[None]:
         show_error(fail("install", f"this needs {error.name}", help=f"pip install {error.name}"))
         raise click.exceptions.Exit(2) from None
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
-        show_error(fail("file", f"the output cannot be written: {(error.strerror or '').lower()}"))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
+            raise
+        show_error(
+            fail("file", f"the output cannot be written: {os.strerror(error.errno).lower()}")
+        )
+        _silence()
         raise click.exceptions.Exit(2) from None
+    except KeyboardInterrupt:  # the status that shells give it; 1 is a difference
+        raise click.exceptions.Exit(130) from None
+
+
+def _silence() -> None:
+    """What is left in the buffer of stdout goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group("resnet-dsl", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -118,7 +118,11 @@ def grid(
 
 
 def _show(lines: Sequence[str]) -> None:
-    text = "\n".join(lines)
+    width = terminal_width()  # a rule that goes on in the next line tells nothing
+    cut = (
+        line[: int(width)] if set(line) == {"─"} and len(line) > width else line for line in lines
+    )
+    text = "\n".join(cut)
     show_text(text if sayable("─") else text.replace("─", "-"))
 
 
