@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-from hypothesis import assume
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 
 from resnet_dsl import ir
@@ -50,6 +50,9 @@ from resnet_dsl.spec import (
     StrideOn,
     Weights,
 )
+
+FEW = min(500, settings().max_examples)
+"""How many random pages are built or looked at closely, which takes longer than reading them."""
 
 WIDTHS = st.sampled_from([4, 8, 12, 16])
 flags = st.none() | st.booleans()

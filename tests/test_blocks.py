@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 
 from resnet_dsl import Spec, ir, load, loads, zoo
 from resnet_dsl.cli import main
@@ -23,7 +23,7 @@ from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.notation import Row, format_row
 from resnet_dsl.report.block_lines import lines
 from resnet_dsl.report.blocks import BlockCost, Compared, block_costs
-from tests.strategies import specs
+from tests.strategies import FEW, specs
 
 
 def run(*arguments: str) -> Result:
@@ -204,6 +204,7 @@ def numbered_blocks(spec: Spec) -> Iterator[tuple[str, int, Row]]:
             number += row.repeats
 
 
+@settings(max_examples=FEW)
 @given(specs())
 def test_every_page_has_an_answer(spec: Spec) -> None:
     for compared in block_costs(spec):

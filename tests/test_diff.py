@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads, zoo
 from resnet_dsl.cli import main
 from resnet_dsl.report.diff import Diff, diff
-from tests.strategies import specs
+from tests.strategies import FEW, specs
 
 
 def run(*arguments: object) -> Result:
@@ -368,6 +368,7 @@ def test_all_pages_of_the_zoo_differ_where_their_networks_do(a: str, b: str) -> 
     assert_lawful(load(a), load(b))
 
 
+@settings(max_examples=FEW)
 @given(specs())
 def test_any_page_differs_from_another_network_in_a_word(spec: Spec) -> None:
     assert diff(spec, spec).equal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, dumps, zoo
@@ -18,7 +18,7 @@ from resnet_dsl.cli import main
 from resnet_dsl.reader import read, read_page, read_text
 from resnet_dsl.reader.layout import formatted
 from resnet_dsl.zoo import zoo_path
-from tests.strategies import written_specs
+from tests.strategies import FEW, written_specs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -44,6 +44,7 @@ def test_shipped_pages_are_in_canonical_form(page: Path) -> None:
     assert formatted(read_page(page)) == page.read_text(encoding="utf-8")
 
 
+@settings(max_examples=FEW)
 @given(written_specs)
 def test_a_page_that_is_written_from_a_spec_is_in_canonical_form(spec: Spec) -> None:
     assert formatted(read_text(dumps(spec))) == dumps(spec)
@@ -129,6 +130,7 @@ def sloppy_pages(draw: st.DrawFn) -> tuple[str, str]:
     return end.join(sloppy) + author.one_of(end, ""), end.join(tidy) + end
 
 
+@settings(max_examples=FEW)
 @given(sloppy_pages())
 def test_a_sloppy_page_gets_canonical_values_and_keeps_the_rest(pages: tuple[str, str]) -> None:
     sloppy, tidy = pages

@@ -8,6 +8,7 @@ import pytest
 
 from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
 from resnet_dsl.ir import Layer, Shape
+from resnet_dsl.notation import format_row
 
 PAGE = """input: 3x64x64
 stem:
@@ -156,3 +157,16 @@ def test_what_cannot_be_said_is_refused_with_its_place(
     (fault,) = caught.value.diagnostics
     assert (fault.code, fault.path) == ("unsayable", path)
     assert what in fault.message
+
+
+def test_pools_side_by_side_stand_in_a_stage_of_any_manner() -> None:
+    rows = ["[[1x1, 4]]", "[[blur pool, /1] | [3x3 max pool, /1]]"]
+    spec = loads(f"""
+    input: 4x24x24
+    stem: []
+    stages: {{a: {{rows: {rows}, order: pre}}}}
+    head: []
+    """)
+    page = recover(elaborate(spec))
+    assert elaborate(page) == elaborate(spec)
+    assert [format_row(row) for row in page.stages["conv2_x"].rows] == rows

@@ -87,8 +87,8 @@ def elaborate_with_origins(spec: Spec) -> Elaboration:
     common = spec.settings()
     _add_head(work, spec.head, common, ("head",))
     asides = _auxiliaries(work, spec, ends)
-    if not work.layers:
-        work.fault("missing", "a network without a layer", Origin(("stages",)))
+    if not any(stages.values()):
+        work.fault("missing", "stages without a layer", Origin(("stages",)))
     if work.faults:
         raise SpecError(work.faults)
     network = Network(spec.input, tuple(work.layers), tuple(aux for aux, _ in asides))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import (
     Act,
@@ -169,7 +170,7 @@ def _manner(unit: Unit) -> Manner:
     match unit.main:
         case Residual():
             return "residual"
-        case Conv() | Parallel():
+        case Conv() | Parallel() if any(isinstance(leaf, Conv) for _, leaf in leaves(unit.main)):
             return "plain"
         case _:
             return "bare"

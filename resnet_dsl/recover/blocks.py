@@ -34,7 +34,8 @@ def block(layers: Sequence[Layer], start: int, reading: Reading) -> Block:
                 return _residual(residual, opening, (start + len(opening),), reading)
             case [ir.Parallel(branches)]:
                 found = [_path(ir.steps(b), (start, i)) for i, b in enumerate(branches)]
-                return _joined(found, Facts(choices=showing(shortcut="none", order="post")))
+                words = [word for words, _ in found for word in words]
+                return _joined(found, _outside_of_blocks(words))
             case [first, *_] if isinstance(first, ir.Norm | ir.Act):
                 return Block(branches=(), facts=Facts(choices=showing(order="post")), joins=False)
             case _:
@@ -46,9 +47,14 @@ def block(layers: Sequence[Layer], start: int, reading: Reading) -> Block:
 def _plain(layers: Sequence[Layer], start: int, reading: Reading) -> Block:
     """A layer outside of any block, with its norm and activation."""
     words, facts = _path(layers, (), start=start, end=frozenset({"pre"} if reading.bare else ()))
+    return Block(branches=(words,), facts=facts & _outside_of_blocks(words), joins=True)
+
+
+def _outside_of_blocks(words: Sequence[RowLayer]) -> Facts:
+    """What convolutions without a shortcut show; pools alone stand in stages of any manner."""
     if any(isinstance(word, Conv) for word in words):
-        facts = facts & Facts(choices=showing(shortcut="none", order="post"))
-    return Block(branches=(words,), facts=facts, joins=True)
+        return Facts(choices=showing(shortcut="none", order="post"))
+    return Facts()
 
 
 def drop_path(layer: ir.Residual) -> float:

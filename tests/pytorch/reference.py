@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from hypothesis import settings
 from torch import Tensor, nn
 
 TORCHVISION = [
@@ -24,8 +23,6 @@ TORCHVISION = [
     "wide_resnet101_2",
 ]
 
-BUILT = min(500, settings().max_examples)
-"""How many random pages are built, which takes longer than reading them."""
 
 PLAIN = [
     "alexnet",

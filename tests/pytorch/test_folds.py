@@ -16,8 +16,7 @@ from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import Network, Sequence, Vector
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import BUILT
-from tests.strategies import specs
+from tests.strategies import FEW, specs
 
 
 def sizes_of(model: Net, names: Iterable[str], x: Tensor) -> dict[str, list[tuple[int, ...]]]:
@@ -55,13 +54,13 @@ def test_auxiliary_classifiers_agree_in_training() -> None:
     assert_folds_agree(elaborate(model.spec), model)
 
 
-@settings(max_examples=BUILT)
+@settings(max_examples=FEW)
 @given(specs())
 def test_sizes_agree_for_any_page(spec: Spec) -> None:
     assert_folds_agree(elaborate(spec), build(spec, device="meta"))
 
 
-@settings(max_examples=BUILT)
+@settings(max_examples=FEW)
 @given(specs())
 def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
     network = elaborate(spec)

@@ -14,8 +14,8 @@ from resnet_dsl import build, elaborate, ir
 from resnet_dsl.folds.naming import members, named
 from resnet_dsl.ir import Layer, Network, Path
 from resnet_dsl.spec import Spec
-from tests.pytorch.reference import BUILT, image, outputs, shuffle_statistics
-from tests.strategies import networks, specs
+from tests.pytorch.reference import image, outputs, shuffle_statistics
+from tests.strategies import FEW, networks, specs
 
 
 def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Path = ()) -> Tensor:
@@ -132,19 +132,19 @@ def assert_means_its_network(source: Spec | Network) -> None:
     assert torch.equal(x, kept)
 
 
-@settings(max_examples=BUILT)
+@settings(max_examples=FEW)
 @given(specs())
 def test_models_mean_their_page(spec: Spec) -> None:
     assert_means_its_network(spec)
 
 
-@settings(max_examples=BUILT)
+@settings(max_examples=FEW)
 @given(networks())
 def test_models_mean_their_network(network: Network) -> None:
     assert_means_its_network(network)
 
 
-@settings(max_examples=BUILT)
+@settings(max_examples=FEW)
 @given(specs())
 def test_any_model_trains(spec: Spec) -> None:
     """Nothing works in place on what a gradient needs."""
