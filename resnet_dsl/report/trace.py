@@ -6,24 +6,20 @@ auxiliary classifiers do not run for an image that is classified, and have none 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, assert_never
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.folds.count import leaf_params, leaves, step_macs
-from resnet_dsl.folds.field import Field, leaf_field
+from resnet_dsl.folds.field import Field
 from resnet_dsl.folds.naming import members, named
-from resnet_dsl.folds.shape import ShapeError, Step, concatenated, leaf_size
+from resnet_dsl.folds.shape import Step
+from resnet_dsl.folds.visits import Node, Signal, Visit, visits
 from resnet_dsl.ir import (
-    AdaptivePool,
-    Flatten,
     Identity,
-    Layer,
     Leaf,
-    Linear,
     Parallel,
     Path,
     Residual,
@@ -127,70 +123,6 @@ def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
         yield _line(visit, run, _name(visit, names), why.get(visit.path))
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """What runs between layers: its size, and what a number of it sees of the image."""
-
-    size: Size
-    field: Field
-
-
-Node: TypeAlias = Leaf | Residual | Parallel
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A leaf, the addition of a residual block or the concatenation of branches at work."""
-
-    path: Path
-    node: Node
-    before: Size
-    after: Signal
-
-
-def visits(layer: Layer, at: Signal, path: Path = ()) -> Generator[Visit, None, Signal]:
-    """Yield all that computes, in the order of computation; return what leaves the layer.
-
-    May raise `ShapeError`, as `folds.shape.trace` does.
-    """
-    match layer:
-        case ir.Sequence(layers):
-            for i, inner in enumerate(layers):
-                at = yield from visits(inner, at, (*path, i))
-            return at
-        case Residual(body=body, shortcut=shortcut, after=after):
-            left = yield from visits(body, at, (*path, "body"))
-            right = yield from visits(shortcut, at, (*path, "shortcut"))
-            if left.size != right.size:
-                raise ShapeError(path, f"the body gives {left.size}, the shortcut {right.size}")
-            met = Signal(left.size, _widest([left, right]))
-            yield Visit(path, layer, met.size, met)
-            return (yield from visits(after, met, (*path, "after")))
-        case Parallel(branches):
-            outs = []
-            for i, branch in enumerate(branches):
-                outs.append((yield from visits(branch, at, (*path, i))))
-            met = Signal(concatenated([out.size for out in outs], path), _widest(outs))
-            yield Visit(path, layer, met.size, met)
-            return met
-        case Identity():
-            return at
-        case _:
-            behind = Signal(leaf_size(layer, at.size, path), _field(layer, at.field))
-            yield Visit(path, layer, at.size, behind)
-            return behind
-
-
-def _widest(branches: Sequence[Signal]) -> Field:
-    return max((branch.field for branch in branches), key=attrgetter("jump", "side"))
-
-
-def _field(leaf: Leaf, before: Field) -> Field:
-    """The field behind a leaf; where a map ends, nothing widens it any more."""
-    ends = isinstance(leaf, AdaptivePool | Flatten | Linear)
-    return before._replace(jump=0) if ends else leaf_field(leaf, before)
-
-
 def _name(visit: Visit, names: dict[Path, str]) -> str:
     """The name of the module; what has none is called by what it does, in its scope."""
     if known := names.get(visit.path):
@@ -257,28 +189,6 @@ def _window(leaf: Leaf | None) -> dict[str, int]:
             return {}
 
 
-_OPS: Final[dict[type[Node], str]] = {
-    ir.Conv: "conv",
-    ir.Linear: "fc",
-    ir.BatchNorm: "batchnorm",
-    ir.GroupNorm: "groupnorm",
-    ir.EvoNorm: "evonorm",
-    ir.FilterResponseNorm: "frn",
-    ir.AdaptivePool: "avgpool",
-    ir.ZeroPad: "zeropad",
-    ir.BlurPool: "blurpool",
-    ir.SqueezeExcite: "se",
-    ir.EfficientChannelAttention: "eca",
-    ir.PadChannels: "padchannels",
-    ir.Flatten: "flatten",
-    ir.Dropout: "dropout",
-    ir.DropPath: "droppath",
-    ir.Softmax: "softmax",
-    ir.Residual: "add",
-    ir.Parallel: "concat",
-}
-
-
 def _op(node: Node) -> str:
     """One word for what a node does."""
     match node:
@@ -286,8 +196,46 @@ def _op(node: Node) -> str:
             return kind
         case ir.Pool(kind=kind):
             return "maxpool" if kind == "max" else "avgpool"
+        case ir.Conv():
+            return "conv"
+        case ir.Linear():
+            return "fc"
+        case ir.BatchNorm():
+            return "batchnorm"
+        case ir.GroupNorm():
+            return "groupnorm"
+        case ir.EvoNorm():
+            return "evonorm"
+        case ir.FilterResponseNorm():
+            return "frn"
+        case ir.AdaptivePool():
+            return "avgpool"
+        case ir.ZeroPad():
+            return "zeropad"
+        case ir.BlurPool():
+            return "blurpool"
+        case ir.SqueezeExcite():
+            return "se"
+        case ir.EfficientChannelAttention():
+            return "eca"
+        case ir.PadChannels():
+            return "padchannels"
+        case ir.Flatten():
+            return "flatten"
+        case ir.Dropout():
+            return "dropout"
+        case ir.DropPath():
+            return "droppath"
+        case ir.Softmax():
+            return "softmax"
+        case ir.Residual():
+            return "add"
+        case ir.Parallel():
+            return "concat"
+        case Identity():
+            return "identity"
         case _:
-            return _OPS[type(node)]
+            assert_never(node)
 
 
 def trace_json(found: Trace) -> list[dict[str, Any]]:
