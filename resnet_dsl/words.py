@@ -40,12 +40,10 @@ class DoubtError(Exception):
 
 
 class Mark(Protocol):
-    """What an annotation says of a value, for `take` and for pydantic."""
+    """What an annotation says of a value; pydantic asks the same mark by its own hooks."""
 
     def take(self, data: Any, inner: Reader) -> Any:
         """The value of plain data, read by what is `inner`; `DoubtError` where it may be none."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> Any: ...
 
 
 class Words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,11 @@ def show_table(found: Analysis, title: str) -> None:
     title = f"{found.name or title}, {found.input}"
     headings = ("layer", "output", "rows", "blocks", "params", "MACs")
     rows = table(found)
-    lines = grid(headings, rows, title=title, left=3, total=True)
+    lines = grid(headings, rows, title=title, left=range(3), total=True)
     if cells(lines[1]) > terminal_width():
         rows = [part for line in rows for part in _stacked(line)]
-        lines = grid(headings, rows, title=title, left=3, total=True)
-    _show(lines)
+        lines = grid(headings, rows, title=title, left=range(3), total=True)
+    show_grid(lines)
 
 
 def terminal_width() -> float:
@@ -70,28 +70,16 @@ def _stacked(line: TableRow) -> list[TableRow]:
     return [line._replace(row=first), *(blank._replace(row=other) for other in others)]
 
 
-def show_grid(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    title: str | None = None,
-    left: int = 1,
-    total: bool = False,
-) -> None:
-    """Texts in columns, on stdout: see `grid`."""
-    _show(grid(headings, rows, title=title, left=left, total=total))
-
-
 def grid(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
     title: str | None = None,
-    left: int = 1,
+    left: Collection[int] = (0,),
     total: bool = False,
 ) -> list[str]:
-    """Texts in columns, the first ones flush `left`, the others right; the last row may be the
-    `total` of the others.
+    """Texts in columns, those at the places in `left` flush left, the others right; the last row
+    may be the `total` of the others.
 
     >>> print(*grid(["", "params"], [["stem", "9,536"], ["head", "513,000"]]), sep="\\n")
     ───────────────
@@ -108,7 +96,7 @@ def grid(
         padded = []
         for i, (text, width) in enumerate(zip(texts, widths, strict=True)):
             blanks = " " * (width - cells(text))
-            padded.append(text + blanks if i < left else blanks + text)
+            padded.append(text + blanks if i in left else blanks + text)
         return f" {'  '.join(padded)}".rstrip()
 
     body = [line(row) for row in rows]
@@ -117,7 +105,8 @@ def grid(
     return [*([title] if title else []), rule, line(headings), rule, *body, rule]
 
 
-def _show(lines: Sequence[str]) -> None:
+def show_grid(lines: Sequence[str]) -> None:
+    """The lines of a `grid`, on stdout."""
     width = terminal_width()  # a rule that goes on in the next line tells nothing
     cut = (
         line[: int(width)] if set(line) == {"─"} and len(line) > width else line for line in lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, set_option, specs_argument
-from resnet_dsl.cli.show import show_grid, show_json, show_text
+from resnet_dsl.cli.show import grid, show_grid, show_json, show_text
 
 
 @click.command(short_help="What pages cost, see and keep.")
@@ -34,11 +34,12 @@ def summary(
     columns = [facts(one) for one in found]
     if len(found) == 1:
         title = ", ".join([names[0], str(found[0].input), *overrides])
-        show_grid(("part", "output", *HEADINGS), lines(found[0]), title=title, total=True)
+        headings = ("part", "output", *HEADINGS)
+        show_grid(grid(headings, lines(found[0]), title=title, total=True))
         for fact, value in columns[0].items():
             if fact not in {"input", *HEADINGS}:
                 show_text(f"{fact}: {value}")
         return
     rows = dict.fromkeys(fact for column in columns for fact in column)
-    grid = [(fact, *(column.get(fact, "") for column in columns)) for fact in rows]
-    show_grid(("", *names), grid)
+    values = [(fact, *(column.get(fact, "") for column in columns)) for fact in rows]
+    show_grid(grid(("", *names), values))

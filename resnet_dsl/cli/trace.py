@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, set_option, spec_argument
-from resnet_dsl.cli.show import show_grid, show_json
+from resnet_dsl.cli.show import grid, show_grid, show_json
 
 if TYPE_CHECKING:
     from resnet_dsl.report.trace import TraceLine
@@ -51,12 +51,11 @@ def trace(
         show_json(trace_json(found))
         return
     title = ", ".join([found.name or spec, str(found.input), *overrides])
-    width = max((len(line.why or "") for line in found.lines), default=0)
-    headings = (*_HEADINGS[:-1], _HEADINGS[-1].ljust(width))
-    show_grid(headings, [_cells(line, width) for line in found.lines], title=title, left=2)
+    rows = list(map(_cells, found.lines))
+    show_grid(grid(_HEADINGS, rows, title=title, left=(0, 1, len(_HEADINGS) - 1)))
 
 
-def _cells(line: TraceLine, width: int) -> tuple[str, ...]:
+def _cells(line: TraceLine) -> tuple[str, ...]:
     kernel = [f"{line.kernel}x{line.kernel}"] if line.kernel else []
     if line.op == "conv" and line.groups != 1:
         kernel.append(f"C={line.groups}")
@@ -73,7 +72,7 @@ def _cells(line: TraceLine, width: int) -> tuple[str, ...]:
         f"{line.params:,}" if line.params else "",
         f"{line.macs:,}" if line.macs else "",
         f"{line.receptive_field:,}",
-        (line.why or "").ljust(width),
+        line.why or "",
     )
 
 

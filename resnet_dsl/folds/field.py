@@ -39,7 +39,10 @@ from resnet_dsl.ir import (
 
 
 class Field(NamedTuple):
-    """`side` pixels of the image are seen; the next number sees those `jump` pixels further."""
+    """`side` pixels of the image are seen; the next number sees those `jump` pixels further.
+
+    Where the map has ended there is no next one, and `jump` is 0: no window sees further.
+    """
 
     side: int = 1
     jump: int = 1
@@ -61,15 +64,15 @@ def field(layer: Layer, before: Field) -> Field:
                 before = field(inner, before)
             return before
         case Residual(body=body, shortcut=shortcut, after=after):
-            return field(after, _widest(field(branch, before) for branch in (body, shortcut)))
+            return field(after, widest(field(branch, before) for branch in (body, shortcut)))
         case Parallel(branches):
-            return _widest(field(branch, before) for branch in branches)
+            return widest(field(branch, before) for branch in branches)
         case _:
             return leaf_field(layer, before)
 
 
 def leaf_field(leaf: Leaf, before: Field) -> Field:
-    """The field behind one leaf; pools over the whole map and what follows leave it as it is."""
+    """The field behind one leaf; a pool over the whole map ends it, and so does a vector."""
     match leaf:
         case Conv(kernel=kernel, dilation=dilation, stride=stride):
             return before.through(dilation * (kernel - 1) + 1, stride)
@@ -77,19 +80,18 @@ def leaf_field(leaf: Leaf, before: Field) -> Field:
             return before.through(kernel, stride)
         case BlurPool(stride=stride):
             return before.through(3, stride)
+        case AdaptivePool() | Flatten() | Linear():
+            return Field(before.side, jump=0)
         case (
             BatchNorm()
             | GroupNorm()
             | EvoNorm()
             | FilterResponseNorm()
             | Act()
-            | AdaptivePool()
             | ZeroPad()
             | PadChannels()
             | SqueezeExcite()
             | EfficientChannelAttention()
-            | Flatten()
-            | Linear()
             | Dropout()
             | DropPath()
             | Softmax()
@@ -107,14 +109,9 @@ def receptive_field(network: Network) -> int:
     >>> receptive_field(elaborate(load("resnet18")))
     435
     """
-    found = Field()
-    for layer in network.layers:
-        if isinstance(layer, AdaptivePool | Flatten | Linear):
-            break
-        found = field(layer, found)
-    return found.side
+    return field(Sequence(network.layers), Field()).side
 
 
-def _widest(fields: Iterable[Field]) -> Field:
+def widest(fields: Iterable[Field]) -> Field:
     """Branches that meet have one jump, or their maps would not have one size."""
     return max(fields, key=lambda found: (found.jump, found.side))

@@ -6,19 +6,15 @@ there, is not asked here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from operator import attrgetter
+from collections.abc import Generator
 from typing import NamedTuple, TypeAlias
 
-from resnet_dsl.folds.field import Field, leaf_field
+from resnet_dsl.folds.field import Field, leaf_field, widest
 from resnet_dsl.folds.shape import ShapeError, concatenated, leaf_size
 from resnet_dsl.ir import (
-    AdaptivePool,
-    Flatten,
     Identity,
     Layer,
     Leaf,
-    Linear,
     Parallel,
     Path,
     Residual,
@@ -66,29 +62,20 @@ def visits(layer: Layer, at: Signal, path: Path = ()) -> Generator[Visit, None, 
             right = yield from visits(shortcut, at, (*path, "shortcut"))
             if left.size != right.size:
                 raise ShapeError(path, f"the body gives {left.size}, the shortcut {right.size}")
-            met = Signal(left.size, _widest([left, right]))
+            met = Signal(left.size, widest([left.field, right.field]))
             yield Visit(path, layer, met.size, met)
             return (yield from visits(after, met, (*path, "after")))
         case Parallel(branches):
             outs = []
             for i, branch in enumerate(branches):
                 outs.append((yield from visits(branch, at, (*path, i))))
-            met = Signal(concatenated([out.size for out in outs], path), _widest(outs))
+            sizes = [out.size for out in outs]
+            met = Signal(concatenated(sizes, path), widest(out.field for out in outs))
             yield Visit(path, layer, met.size, met)
             return met
         case Identity():
             return at
         case _:
-            behind = Signal(leaf_size(layer, at.size, path), _field(layer, at.field))
+            behind = Signal(leaf_size(layer, at.size, path), leaf_field(layer, at.field))
             yield Visit(path, layer, at.size, behind)
             return behind
-
-
-def _widest(branches: Iterable[Signal]) -> Field:
-    return max((branch.field for branch in branches), key=attrgetter("jump", "side"))
-
-
-def _field(leaf: Leaf, before: Field) -> Field:
-    """The field behind a leaf; where a map ends, nothing widens it any more."""
-    ends = isinstance(leaf, AdaptivePool | Flatten | Linear)
-    return before._replace(jump=0) if ends else leaf_field(leaf, before)
