@@ -90,6 +90,39 @@ def test_marks_leave_what_is_wrong_to_pydantic(data: object) -> None:
         TypeAdapter(BlockKeys).validate_python(data)
 
 
+PAGE: dict[str, Any] = {"input": "3x8x8", "stem": [], "stages": {"a": "[[3x3, 8]]"}, "head": []}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"stages": {}},
+        {"stages": {"a": []}},
+        {"stages": {"a\n": "[[3x3, 8]]"}},
+        {"stages": {"a": {"rows": "[[3x3, 8]]", "stride": 65}}},
+        {"aux": {"a.1\n": []}},
+        {"drop_path": False},
+        {"drop_path": 1},
+        {"output_stride": True},
+        {"init": {"zero_init_residual": 1}},
+        {"expect": {"layers": 18.0}},
+        {"name": 18},
+        {"stem": "3x3, 8"},
+        {"head": ["3x3, 8", 10]},
+        {"stem": ["10-d fc"]},
+    ],
+)
+def test_marks_leave_a_page_that_is_wrong_to_pydantic(words: dict[str, Any]) -> None:
+    assert by_marks(PAGE) == by_pydantic(PAGE) is not None
+    assert by_marks(PAGE | words) is None
+    assert by_pydantic(PAGE | words) is None
+
+
+def test_a_number_that_is_not_whole_is_left_to_pydantic() -> None:
+    assert by_marks(PAGE | {"output_stride": 8.0}) is None
+    assert by_marks(PAGE | {"output_stride": 8}) == by_pydantic(PAGE | {"output_stride": 8})
+
+
 def test_whole_numbers_are_numbers_and_words_are_kinds() -> None:
     data = {"norm": {"eps": 0, "momentum": 1}}
     assert repr(take(BlockKeys, data)) == repr(TypeAdapter(BlockKeys).validate_python(data))
