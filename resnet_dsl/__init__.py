@@ -18,22 +18,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.elaborate import elaborate
+from resnet_dsl.elaboration import elaborate
 from resnet_dsl.ir import Network
-from resnet_dsl.pages import Source, dump, dumps, load, loads, resolve
-from resnet_dsl.recover import recover
+from resnet_dsl.language.shipped import zoo
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.recovery import recover
 from resnet_dsl.report.analysis import Analysis
 from resnet_dsl.report.analyze import analyze
-from resnet_dsl.spec import Spec
-from resnet_dsl.zoo import zoo
+from resnet_dsl.sources.resolve import Source, dump, dumps, load, loads, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from resnet_dsl.folds.naming import Naming
-    from resnet_dsl.lifted import Lifted
+    from resnet_dsl.naming import Naming
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
+    from resnet_dsl.sources.lifted import Lifted
 
 __all__ = [
     "Analysis",
@@ -83,7 +83,7 @@ def build(
     >>> {name: tuple(found.shape) for name, found in maps.items()}
     {'conv3_x': (1, 128, 8, 8), 'conv5_x': (1, 512, 2, 2)}
     """
-    from resnet_dsl.pytorch.build import build_model
+    from resnet_dsl.pytorch.building import build_model
 
     return build_model(
         resolve(source),
@@ -124,6 +124,6 @@ def lift_checkpoint(path: str | Path, input: Sequence[int] | None = None) -> Lif
     """
     from pathlib import Path
 
-    from resnet_dsl.pytorch.lift.checkpoint import lift_checkpoint
+    from resnet_dsl.pytorch.lift.weight_files import lift_checkpoint
 
     return lift_checkpoint(Path(path), input)

@@ -10,27 +10,10 @@ from hypothesis import strategies as st
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
-from resnet_dsl.elaborate import elaborate
+from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.shape import ShapeError, traced
 from resnet_dsl.ir import ActKind, Layer, Network, Shape
-from resnet_dsl.notation import (
-    AdaptivePool,
-    BlurPool,
-    Branch,
-    Conv,
-    Dropout,
-    DropPath,
-    EfficientChannelAttention,
-    Fc,
-    Flatten,
-    HeadLayer,
-    Pool,
-    Row,
-    Softmax,
-    SqueezeExcite,
-    ZeroPad,
-)
-from resnet_dsl.spec import (
+from resnet_dsl.language.spec import (
     Antialias,
     BatchNorm,
     BlockKeys,
@@ -49,6 +32,23 @@ from resnet_dsl.spec import (
     Stage,
     StrideOn,
     Weights,
+)
+from resnet_dsl.notation import (
+    AdaptivePool,
+    BlurPool,
+    Branch,
+    Conv,
+    Dropout,
+    DropPath,
+    EfficientChannelAttention,
+    Fc,
+    Flatten,
+    HeadLayer,
+    Pool,
+    Row,
+    Softmax,
+    SqueezeExcite,
+    ZeroPad,
 )
 
 FEW = min(500, settings().max_examples)

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 
 from resnet_dsl import Spec, ir, load, loads, zoo
 from resnet_dsl.cli import main
-from resnet_dsl.elaborate import elaborate_with_origins
-from resnet_dsl.elaborate.units import convolves
+from resnet_dsl.elaboration import elaborate_with_origins
+from resnet_dsl.elaboration.term_layers import convolves
 from resnet_dsl.folds.count import step_macs
 from resnet_dsl.folds.shape import Sizes, traced
 from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.notation import Row, format_row
-from resnet_dsl.report.block_lines import lines
-from resnet_dsl.report.blocks import BlockCost, Compared, block_costs
+from resnet_dsl.render.block_text import lines
+from resnet_dsl.report.block_costs import BlockCost, Compared, block_costs
 from tests.strategies import FEW, specs
 
 

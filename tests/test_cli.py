@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from resnet_dsl import zoo
 from resnet_dsl.cli import COMMANDS, main
-from resnet_dsl.schema import json_schema
-from resnet_dsl.zoo import zoo_path
+from resnet_dsl.language.json_schema import json_schema
+from resnet_dsl.language.shipped import zoo_path
 
 REJECT = Path(__file__).parent / "reject"
 COMMAND = [sys.executable, "-m", "resnet_dsl"]
@@ -145,7 +145,7 @@ def test_a_terminal_without_the_characters_gets_others() -> None:
 
 
 def test_rules_are_as_long_as_the_terminal_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_dsl.cli.show.terminal_width", lambda: 60)
+    monkeypatch.setattr("resnet_dsl.cli.output.terminal_width", lambda: 60)
     lines = run("trace", "resnet18").stdout.splitlines()
     assert max(map(len, lines)) > 60
     assert {len(line) for line in lines if set(line) == {"─"}} == {60}

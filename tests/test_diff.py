@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads, zoo
 from resnet_dsl.cli import main
-from resnet_dsl.report.diff import Diff, diff
+from resnet_dsl.report.differences import Diff, diff
 from tests.strategies import FEW, specs
 
 

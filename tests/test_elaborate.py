@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
-from resnet_dsl.elaborate import elaborate_with_origins
+from resnet_dsl.elaboration import elaborate_with_origins
 from resnet_dsl.folds.count import leaves
 from resnet_dsl.ir import Residual
+from resnet_dsl.language.spec import CHOICES, DEFAULTS, Expect, Stage
 from resnet_dsl.notation import Conv, Row
-from resnet_dsl.spec import CHOICES, DEFAULTS, Expect, Stage
 
 PAGE = """
 input: 3x64x64

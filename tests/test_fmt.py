@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, dumps, zoo
 from resnet_dsl.cli import main
+from resnet_dsl.language.shipped import zoo_path
 from resnet_dsl.reader import read, read_page, read_text
 from resnet_dsl.reader.layout import formatted
-from resnet_dsl.zoo import zoo_path
 from tests.strategies import FEW, written_specs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from resnet_dsl import dumps, elaborate, ir, recover
 from resnet_dsl.ir import Layer, Network
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation import (
     HeadLayer,
     Row,
@@ -17,7 +18,6 @@ from resnet_dsl.notation import (
     parse_row,
 )
 from resnet_dsl.reader import read
-from resnet_dsl.spec import Spec
 from tests.strategies import head_layers, networks, row_layers, rows, specs, written_specs
 
 

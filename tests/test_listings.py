@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnet_dsl import load
-from resnet_dsl.elaborate import elaborate_with_origins
+from resnet_dsl.elaboration import elaborate_with_origins
 from resnet_dsl.folds.shape import Step, trace
 from resnet_dsl.ir import Conv, Pool, Shape
 

@@ -14,7 +14,7 @@ from resnet_dsl import Spec, dumps, load, loads, zoo
 from resnet_dsl.cli import main
 from resnet_dsl.reader import read_page
 from resnet_dsl.reader.layout import is_formatted
-from resnet_dsl.start import variant
+from resnet_dsl.sources.new_variant import variant
 
 
 def run(*arguments: str) -> Result:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads
 from resnet_dsl.cli import main
-from resnet_dsl.pages import resolve
-from resnet_dsl.report.summary import summary
+from resnet_dsl.report.summaries import summary
+from resnet_dsl.sources.resolve import resolve
 
 
 def run(*arguments: str) -> Result:

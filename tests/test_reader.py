@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from resnet_dsl import Spec, SpecError, dump, dumps, load, loads, zoo
 from resnet_dsl.diagnostics import Diagnostic, split_lines
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.shipped import zoo_path
+from resnet_dsl.language.spec import BatchNorm
 from resnet_dsl.notation import format_row
 from resnet_dsl.reader import find, read_text
-from resnet_dsl.spec import BatchNorm
-from resnet_dsl.zoo import zoo_path
 
 
 def rows(spec: Spec) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from resnet_dsl import load, loads, zoo
 from resnet_dsl.notation import Dropout, DropPath
-from resnet_dsl.report.trace import TraceLine, trace
+from resnet_dsl.report.tracing import TraceLine, trace
 
 BROUGHT = {"batchnorm", "groupnorm", "evonorm", "frn", "relu", "tanh", "silu", "add", "concat"}
 """What no word of a page stands for."""

@@ -11,8 +11,8 @@ from resnet_dsl import SpecError, elaborate, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.folds.memory import peak_activations
-from resnet_dsl.report.layers import arithmetic, layer_counts
-from resnet_dsl.report.summary import summary
+from resnet_dsl.report.layer_counts import arithmetic, layer_counts
+from resnet_dsl.report.summaries import summary
 
 
 def run(*arguments: str) -> Result:

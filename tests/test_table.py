@@ -21,9 +21,9 @@ from resnet_dsl import Spec, analyze, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.ir import Shape
 from resnet_dsl.notation import HeadLayer, Pool, Row, format_layer, parse_layer, parse_row
-from resnet_dsl.report.paper_table import PaperRow, PaperTable, paper_table, paper_table_json
-from resnet_dsl.report.typeset import typeset
-from resnet_dsl.report.typeset.words import flops
+from resnet_dsl.render.paper_table import typeset
+from resnet_dsl.render.table_cells import flops
+from resnet_dsl.report.table_rows import PaperRow, PaperTable, paper_table, paper_table_json
 
 
 def run(*arguments: str) -> Result:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from resnet_dsl import SpecError, analyze, elaborate, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.folds.field import receptive_field
-from resnet_dsl.report.trace import trace
+from resnet_dsl.report.tracing import trace
 from tests.test_summary import FIELDS
 
 LISTINGS = Path(__file__).parent / "listings"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from resnet_dsl import Spec, dumps
-from resnet_dsl.spec import BatchNorm, BlockKeys
-from resnet_dsl.words import DoubtError, take
+from resnet_dsl.language.spec import BatchNorm, BlockKeys
+from resnet_dsl.language.validation import DoubtError, take
 from tests.strategies import written_specs
 
 PYDANTIC = TypeAdapter(Spec)

@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from resnet_dsl.checkpoint.choices import choices
+from resnet_dsl.checkpoint.block_scopes import Parts, parts_of
 from resnet_dsl.checkpoint.families import plain_family, residual_family
-from resnet_dsl.checkpoint.keys import natural_order, stripped, weights_of
-from resnet_dsl.checkpoint.names import At, keys_of, libraries
-from resnet_dsl.checkpoint.pairs import MismatchError, pair
-from resnet_dsl.checkpoint.parts import Parts, parts_of
-from resnet_dsl.checkpoint.words import orders, spec_of
+from resnet_dsl.checkpoint.library_names import At, keys_of, libraries
+from resnet_dsl.checkpoint.matching import MismatchError, pair
+from resnet_dsl.checkpoint.spec_from_shapes import orders, spec_of
+from resnet_dsl.checkpoint.state_keys import natural_order, stripped, weights_of
+from resnet_dsl.checkpoint.undetermined import choices
 from resnet_dsl.diagnostics import SpecError, fail
-from resnet_dsl.elaborate import elaborate
+from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.count import network_leaves
-from resnet_dsl.folds.naming import Naming
 from resnet_dsl.folds.weights import Size, weight_shapes
 from resnet_dsl.ir import Network, Shape
-from resnet_dsl.lifted import Lifted, Undetermined
-from resnet_dsl.recover import recover
-from resnet_dsl.spec import Spec
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.naming import Naming
+from resnet_dsl.recovery import recover
+from resnet_dsl.sources.lifted import Lifted, Undetermined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import cache
 
-from resnet_dsl.checkpoint.keys import Weights
-from resnet_dsl.checkpoint.names import libraries
-from resnet_dsl.checkpoint.pairs import MismatchError, pair
-from resnet_dsl.checkpoint.parts import Parts
-from resnet_dsl.elaborate import elaborate
-from resnet_dsl.folds.naming import members, named
+from resnet_dsl.checkpoint.block_scopes import Parts
+from resnet_dsl.checkpoint.library_names import libraries
+from resnet_dsl.checkpoint.matching import MismatchError, pair
+from resnet_dsl.checkpoint.state_keys import Weights
+from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.weights import COUNTER, Size, weight_shapes
+from resnet_dsl.language.shipped import zoo
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.naming import members, named
 from resnet_dsl.notation import Conv, Fc, HeadLayer
-from resnet_dsl.pages import load
 from resnet_dsl.reader.write import write
-from resnet_dsl.spec import Spec
-from resnet_dsl.zoo import zoo
+from resnet_dsl.sources.resolve import load
 
 
 def residual_family(parts: Parts, names: Set[str]) -> Spec | None:

@@ -67,7 +67,7 @@ class _Commands(click.Group):
 @contextmanager
 def _ending() -> Iterator[None]:
     """How a command ends that cannot go on."""
-    from resnet_dsl.cli.show import show_error
+    from resnet_dsl.cli.output import show_error
 
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, spec_argument
-from resnet_dsl.cli.show import show_json, show_text
+from resnet_dsl.cli.output import show_json, show_text
 
 
 @click.command(short_help="What a block costs, beside the paper's two blocks.")
@@ -21,8 +21,8 @@ def blocks(spec: str, stage: str | None, input: str | None, as_json: bool) -> No
       resnet-dsl blocks resnet50
       resnet-dsl blocks resnext50_32x4d --stage conv4_x
     """
-    from resnet_dsl.report.block_lines import blocks_json, lines
-    from resnet_dsl.report.blocks import block_costs
+    from resnet_dsl.render.block_text import blocks_json, lines
+    from resnet_dsl.report.block_costs import block_costs
 
     found = block_costs(spec, input, stage)
     if as_json:

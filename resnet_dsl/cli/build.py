@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from resnet_dsl.cli.options import json_option, spec_argument
-from resnet_dsl.cli.show import show_json, show_table
-from resnet_dsl.folds.naming import NAMINGS, Naming
+from resnet_dsl.cli.output import show_json, show_table
+from resnet_dsl.naming import NAMINGS, Naming
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -61,8 +61,8 @@ def build(
     """
     if meta and (weights or output):
         raise click.UsageError("--meta has no weights to load or to write")
-    from resnet_dsl.pytorch.trial import trial
-    from resnet_dsl.report.table import table_json
+    from resnet_dsl.pytorch.trial_run import trial
+    from resnet_dsl.render.stage_table import table_json
 
     found = trial(
         spec,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from resnet_dsl.cli.options import specs_argument
-from resnet_dsl.cli.show import show_error
+from resnet_dsl.cli.output import show_error
 from resnet_dsl.diagnostics import SpecError
 
 
@@ -19,7 +19,7 @@ def check(ctx: click.Context, specs: tuple[str, ...]) -> None:
     Example:
       resnet-dsl check specs/*.yaml
     """
-    from resnet_dsl.pages import resolve
+    from resnet_dsl.sources.resolve import resolve
 
     failed = 0
     for spec in specs:

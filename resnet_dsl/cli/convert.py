@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
-from resnet_dsl.cli.show import show_note
-from resnet_dsl.folds.naming import NAMINGS, Naming
+from resnet_dsl.cli.output import show_note
+from resnet_dsl.naming import NAMINGS, Naming
 
 
 @click.command(short_help="Rename the weights in a file for another library.")
@@ -36,7 +36,7 @@ def convert(weights: Path, source: Naming | Literal["auto"], to: Naming, output:
     Example:
       resnet-dsl convert pytorch_model.bin --to torchvision -o resnet50.safetensors
     """
-    from resnet_dsl.pytorch.convert import convert_weights
+    from resnet_dsl.pytorch.renaming import convert_weights
 
     found = convert_weights(
         weights, source=None if source == "auto" else source, to=to, output=output

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from resnet_dsl.cli.options import SPEC, json_option
-from resnet_dsl.cli.show import show_json, show_note, show_text
+from resnet_dsl.cli.output import show_json, show_note, show_text
 
 if TYPE_CHECKING:
-    from resnet_dsl.pages import Source
+    from resnet_dsl.sources.resolve import Source
 
 
 @click.command(short_help="Whether two networks are one, and what differs.")
@@ -32,8 +32,8 @@ def diff(ctx: click.Context, a: str, b: str, input: str | None, as_json: bool) -
       resnet-dsl diff mine.yaml timm:resnet50d
       resnet-dsl diff cifar/resnet20 'my.models:Net(10)' --input 3x32x32
     """
-    from resnet_dsl.report.diff import diff
-    from resnet_dsl.report.diff_lines import diff_json, lines
+    from resnet_dsl.render.difference_text import diff_json, lines
+    from resnet_dsl.report.differences import diff
 
     found = diff(_source(a, input), _source(b, input), input, names=(a, b))
     if as_json:
@@ -45,13 +45,13 @@ def diff(ctx: click.Context, a: str, b: str, input: str | None, as_json: bool) -
 
 def _source(source: str, input: str | None) -> Source:
     """A page by its name; of anything else, the page that it is lifted to."""
-    from resnet_dsl.zoo import zoo
+    from resnet_dsl.language.shipped import zoo
 
     path = Path(source)
     foreign = ":" in source or path.suffix or path.is_file()
     if source in zoo() or path.suffix in {".yaml", ".yml"} or not foreign:
         return source
-    from resnet_dsl.pytorch.lifting import lifting
+    from resnet_dsl.pytorch.verified_lift import lifting
 
     lifted = lifting(source, input=input).lifted
     for choice in lifted.undetermined:

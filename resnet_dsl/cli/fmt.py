@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from resnet_dsl.cli.options import specs_argument
-from resnet_dsl.cli.show import show_error, show_note
+from resnet_dsl.cli.output import show_error, show_note
 from resnet_dsl.diagnostics import SpecError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from resnet_dsl.cli.options import json_option, spec_argument
-from resnet_dsl.cli.show import show_json
+from resnet_dsl.cli.output import show_json
 
 
 @click.command(short_help="Count layers by the paper's rule, with the arithmetic.")
@@ -20,7 +20,7 @@ def layers(spec: str, as_json: bool) -> None:
     Example:
       resnet-dsl layers resnet18
     """
-    from resnet_dsl.report.layers import arithmetic, layer_counts
+    from resnet_dsl.report.layer_counts import arithmetic, layer_counts
 
     found = layer_counts(spec)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from resnet_dsl.cli.show import show_note
+from resnet_dsl.cli.output import show_note
 
 
 @click.command(short_help="The page of a model, or of a file of weights.")
@@ -46,7 +46,7 @@ def lift(
       resnet-dsl lift 'my.models:Net(10)' --input 3x32x32
       resnet-dsl lift weights.pth -o page.yaml --weights renamed.safetensors
     """
-    from resnet_dsl.pytorch.lifting import lifting
+    from resnet_dsl.pytorch.verified_lift import lifting
 
     found = lifting(
         source, input=input, output=output, weights=weights, verify=verify, partial=partial

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from resnet_dsl.cli.options import SPEC
-from resnet_dsl.cli.show import show_note
+from resnet_dsl.cli.output import show_note
 
 
 @click.command(short_help="Start a page that extends another one.")
@@ -33,6 +33,6 @@ def new(name: str, like: str, output: Path | None) -> None:
     Example:
       resnet-dsl new mine --like resnet50
     """
-    from resnet_dsl.start import start
+    from resnet_dsl.sources.new_variant import start
 
     show_note(f"wrote {start(name, like, output)}")

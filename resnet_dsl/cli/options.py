@@ -20,7 +20,7 @@ class _Spec(click.types.StringParamType):
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        from resnet_dsl.zoo import zoo
+        from resnet_dsl.language.shipped import zoo
 
         names = [CompletionItem(name) for name in zoo() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from resnet_dsl.cli.show import show_json
+from resnet_dsl.cli.output import show_json
 
 
 @click.command()
@@ -17,6 +17,6 @@ def schema() -> None:
       # then, as the first line of a page:
       # yaml-language-server: $schema=resnet-dsl.schema.json
     """
-    from resnet_dsl.schema import json_schema
+    from resnet_dsl.language.json_schema import json_schema
 
     show_json(json_schema())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, set_option, specs_argument
-from resnet_dsl.cli.show import grid, show_grid, show_json, show_text
+from resnet_dsl.cli.output import grid, show_grid, show_json, show_text
 
 
 @click.command(short_help="What pages cost, see and keep.")
@@ -24,7 +24,7 @@ def summary(
       resnet-dsl summary resnet18 resnet34 resnet50 --input 3x512x512
       resnet-dsl summary resnet50 --set block.stride_on=first
     """
-    from resnet_dsl.report.summary import HEADINGS, facts, lines, summary, summary_json
+    from resnet_dsl.report.summaries import HEADINGS, facts, lines, summary, summary_json
 
     found = [summary(spec, input, overrides) for spec in specs]
     if as_json:

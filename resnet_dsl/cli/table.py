@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, specs_argument
-from resnet_dsl.cli.show import sayable, show_json, show_text
+from resnet_dsl.cli.output import sayable, show_json, show_text
 
 if TYPE_CHECKING:
-    from resnet_dsl.report.typeset import Format
+    from resnet_dsl.render.paper_table import Format
 
 _FORMATS = ("text", "markdown", "latex", "csv", "html")
 
@@ -34,9 +34,9 @@ def table(specs: tuple[str, ...], format: Format, input: str | None, as_json: bo
       resnet-dsl table resnet18 resnet34 paper/resnet50 paper/resnet101 paper/resnet152
       resnet-dsl table resnet50 resnext50_32x4d --format latex
     """
-    from resnet_dsl.report.paper_table import paper_table, paper_table_json
-    from resnet_dsl.report.typeset import typeset
-    from resnet_dsl.report.typeset.text import MARKS
+    from resnet_dsl.render.paper_table import typeset
+    from resnet_dsl.render.text_table import MARKS
+    from resnet_dsl.report.table_rows import paper_table, paper_table_json
 
     found = paper_table(specs, input)
     if as_json:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, set_option, spec_argument
-from resnet_dsl.cli.show import grid, show_grid, show_json
+from resnet_dsl.cli.output import grid, show_grid, show_json
 
 if TYPE_CHECKING:
-    from resnet_dsl.report.trace import TraceLine
+    from resnet_dsl.report.tracing import TraceLine
 
 _HEADINGS: Final = (
     *("path", "op", "kernel", "channels", "stride", "pad", "size"),
@@ -44,7 +44,7 @@ def trace(
       resnet-dsl trace resnet50 --stage conv3_x --block 1
       resnet-dsl trace resnet18 --set stem.1.pad=0 --set block.shortcut=padding --json
     """
-    from resnet_dsl.report.trace import trace, trace_json
+    from resnet_dsl.report.tracing import trace, trace_json
 
     found = trace(spec, input, overrides=overrides, stage=stage, block=block)
     if as_json:

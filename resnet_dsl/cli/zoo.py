@@ -14,7 +14,7 @@ def zoo() -> None:
       resnet-dsl zoo
       resnet-dsl build cifar/resnet20
     """
-    from resnet_dsl.zoo import zoo
+    from resnet_dsl.language.shipped import zoo
 
     for name in zoo():
         click.echo(name)

@@ -13,7 +13,7 @@
 A head also has `average pool` (over the whole map), `average pool to 7x7`, `1000-d fc`,
 `1000-d 1x1 conv`, `flatten` and `softmax`. Reading is generous (`×`, `X` and `*` for `x`), printing
 knows one form. Which layers get a stride or a norm is not decided here: that is
-`resnet_dsl.elaborate`.
+`resnet_dsl.elaboration`.
 
 >>> format_row(parse_row("[[3×3,128 , C=32]] * 2"))
 '[[3x3, 128, C=32]] x 2'
@@ -21,7 +21,8 @@ knows one form. Which layers get a stride or a norm is not decided here: that is
 '7x7, 64, /2'
 """
 
-from resnet_dsl.notation.layers import (
+from resnet_dsl.notation.parse import NotationError, parse_layer, parse_row
+from resnet_dsl.notation.terms import (
     AdaptivePool,
     At,
     BlurPool,
@@ -42,7 +43,6 @@ from resnet_dsl.notation.layers import (
     format_layer,
     format_row,
 )
-from resnet_dsl.notation.parse import NotationError, parse_layer, parse_row
 
 __all__ = [
     "AdaptivePool",

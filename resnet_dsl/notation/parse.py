@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from resnet_dsl.diagnostics import Code, nearest
-from resnet_dsl.notation.layers import (
+from resnet_dsl.notation.terms import (
     AdaptivePool,
     At,
     BlurPool,

@@ -13,10 +13,10 @@ from torch import nn
 
 from resnet_dsl.folds.anatomy import anatomy
 from resnet_dsl.folds.count import leaves
-from resnet_dsl.folds.creation import creation
-from resnet_dsl.folds.naming.tree import Scope, members
+from resnet_dsl.folds.creation_order import creation
 from resnet_dsl.ir import Conv, Layer, Linear, Network, Norm, Path, Residual
-from resnet_dsl.spec import Init, Scheme
+from resnet_dsl.language.spec import Init, Scheme
+from resnet_dsl.naming.module_tree import Scope, members
 
 
 class _Resettable(Protocol):

@@ -8,7 +8,6 @@ from typing import Final, assert_never
 import torch
 from torch import nn
 
-from resnet_dsl.folds.naming.tree import Kind, Member, Scope
 from resnet_dsl.ir import (
     Act,
     ActKind,
@@ -32,6 +31,7 @@ from resnet_dsl.ir import (
     SqueezeExcite,
     ZeroPad,
 )
+from resnet_dsl.naming.module_tree import Kind, Member, Scope
 from resnet_dsl.pytorch import modules
 
 _SCOPES: Final[dict[Kind, type[modules.Scope]]] = {

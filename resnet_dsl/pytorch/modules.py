@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad
 
-from resnet_dsl.folds.naming.tree import Add, Aside, Call, Concat, Flat, Keep, Program
+from resnet_dsl.naming.module_tree import Add, Aside, Call, Concat, Flat, Keep, Program
 
 if TYPE_CHECKING:
-    from resnet_dsl.spec import Spec
+    from resnet_dsl.language.spec import Spec
 
 Device: TypeAlias = torch.device | str | int
 DType: TypeAlias = torch.dtype

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.files import check_place, whole
-from resnet_dsl.pytorch.reading import first_line, listed, printable, read_state
+from resnet_dsl.pytorch.file_contents import first_line, listed, printable, read_state
+from resnet_dsl.reader.files import check_place, whole
 
 SUFFIXES: Final = (".safetensors", ".pt", ".pth")
 

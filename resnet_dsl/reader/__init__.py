@@ -1,7 +1,7 @@
 """YAML to Spec and back, with the place of everything.
 
 Reading goes through a tree of values that know where they stand: duplicate keys, limits and
-`extends:` are settled on the tree. Plain data is then read by `resnet_dsl.words`; where anything
+`extends:` are settled on the tree. Plain data is then read by `resnet_dsl.language.validation`; where anything
 may be wrong pydantic validates it, and its complaints are placed by walking the tree again. What
 relates rows to each other is not checked here.
 
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from resnet_dsl.diagnostics import Diagnostic, Source, fail, nearest
+from resnet_dsl.language.shipped import is_shipped, zoo, zoo_path
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.language.validation import DoubtError, take
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar, compose, read_file
 from resnet_dsl.reader.variants import resolve
-from resnet_dsl.spec import Spec
-from resnet_dsl.words import DoubtError, take
-from resnet_dsl.zoo import is_shipped, zoo, zoo_path
 
 
 class Page(NamedTuple):

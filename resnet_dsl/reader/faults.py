@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from resnet_dsl.diagnostics import Code, Diagnostic, Span, SpecError, nearest
 from resnet_dsl.ir import Path
+from resnet_dsl.language.spec import NORMS, BatchNorm, BlockKeys, Expect, Init, Spec, Stage
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
-from resnet_dsl.spec import NORMS, BatchNorm, BlockKeys, Expect, Init, Spec, Stage
 
 
 def validated(data: object, tree: Entries) -> Spec:

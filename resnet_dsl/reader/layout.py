@@ -18,13 +18,13 @@ import yaml
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Span, fail
-from resnet_dsl.files import whole
+from resnet_dsl.language.shipped import is_shipped
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation import format_layer, format_row
 from resnet_dsl.reader import Page, find, read_page
+from resnet_dsl.reader.files import whole
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar, compose
 from resnet_dsl.reader.write import quoted, scalar
-from resnet_dsl.spec import Spec
-from resnet_dsl.zoo import is_shipped
 
 _BREAKS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _BLANKS: Final = re.compile(rf"[ \t]+(?=[{''.join(_BREAKS)}])")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
-from resnet_dsl.files import real
+from resnet_dsl.language.shipped import is_shipped, zoo, zoo_path
+from resnet_dsl.reader.files import real
 from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_file
-from resnet_dsl.zoo import is_shipped, zoo, zoo_path
 
 
 def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> Entries:

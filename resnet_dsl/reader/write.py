@@ -8,10 +8,10 @@ from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.fields import Sides
+from resnet_dsl.language.spec import Spec, Stage
+from resnet_dsl.language.validation import Words
 from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
-from resnet_dsl.spec import Spec, Stage
-from resnet_dsl.texts import Sides
-from resnet_dsl.words import Words
 
 
 def write(spec: Spec) -> str:

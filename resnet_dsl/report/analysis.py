@@ -7,14 +7,14 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import NamedTuple
 
-from resnet_dsl.elaborate import Elaboration
-from resnet_dsl.elaborate.units import convolves
-from resnet_dsl.elaborate.work import Origin
+from resnet_dsl.elaboration import Elaboration
+from resnet_dsl.elaboration.draft import Origin
+from resnet_dsl.elaboration.term_layers import convolves
 from resnet_dsl.folds.count import activations, blur_macs, buffers, depth, macs, params
 from resnet_dsl.folds.shape import Sizes, traced
 from resnet_dsl.ir import Layer, Shape, Size
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
-from resnet_dsl.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.fields import parse_input
 from resnet_dsl.notation import NotationError
-from resnet_dsl.pages import Source, resolve
 from resnet_dsl.report.analysis import Analysis
-from resnet_dsl.texts import parse_input
+from resnet_dsl.sources.resolve import Source, resolve
 
 
 def analyze(source: Source, input: str | Sequence[int] | None = None) -> Analysis:

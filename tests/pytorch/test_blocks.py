@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from resnet_dsl import build, ir, loads
-from resnet_dsl.folds.naming import members, named
+from resnet_dsl.naming import members, named
 from tests.pytorch.reference import image
 
 

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from resnet_dsl import SpecError, build, elaborate, lift_checkpoint, load, loads, recover, zoo
 from resnet_dsl.checkpoint import recognize
-from resnet_dsl.lifted import Lifted
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation import Fc
-from resnet_dsl.pytorch.lift.checkpoint import carried
-from resnet_dsl.spec import Spec
+from resnet_dsl.pytorch.lift.weight_files import carried
+from resnet_dsl.sources.lifted import Lifted
 from tests.pytorch.reference import chosen, image, reference, shuffle_statistics
 from tests.pytorch.test_family import KNOWN, theirs
 from tests.strategies import specs

@@ -34,7 +34,7 @@ def test_build_prints_table_1() -> None:
 
 
 def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_dsl.cli.show.terminal_width", lambda: 80)
+    monkeypatch.setattr("resnet_dsl.cli.output.terminal_width", lambda: 80)
     printed = run("resnet50", "--meta").stdout
     assert max(map(len, printed.splitlines())) <= 80
     lines = [line.split("  ") for line in printed.splitlines()]

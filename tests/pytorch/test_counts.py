@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_dsl import SpecError, analyze, build, elaborate, load, zoo
 from resnet_dsl.folds.count import leaf_params
-from resnet_dsl.folds.naming import Member, members, named
 from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import Flatten, Identity, Network, Sequence, Shape
+from resnet_dsl.naming import Member, members, named
 from resnet_dsl.pytorch.modules import Net
 from tests.pytorch.reference import chosen
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from resnet_dsl import analyze, build
-from resnet_dsl.folds.naming import Naming
+from resnet_dsl.naming import Naming
 from tests.pytorch.reference import (
     PLAIN,
     TORCHVISION,

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from resnet_dsl import analyze, build, elaborate
 from resnet_dsl.folds.count import leaves
-from resnet_dsl.folds.naming import members, named
 from resnet_dsl.folds.shape import traced
 from resnet_dsl.ir import Network, Sequence, Vector
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.naming import members, named
 from resnet_dsl.pytorch.modules import Net
-from resnet_dsl.spec import Spec
 from tests.strategies import FEW, specs
 
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 
 from resnet_dsl import SpecError
-from resnet_dsl.pytorch.reading import read_checkpoint, read_state
+from resnet_dsl.pytorch.file_contents import read_checkpoint, read_state
 
 HUGE = 2_500_000_000  # floats: 10 GB
 TENSORS = {"a": torch.arange(3.0), "b": torch.zeros(2, 2)}
@@ -172,7 +172,7 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from resnet_dsl import SpecError
-from resnet_dsl.pytorch.reading import read_checkpoint
+from resnet_dsl.pytorch.file_contents import read_checkpoint
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # should a guard be gone

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from resnet_dsl import build, elaborate, lift, load, loads, recover, zoo
 from resnet_dsl.folds.anatomy import is_pre_activated
 from resnet_dsl.ir import Act, Network, Residual
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation import Dropout
-from resnet_dsl.spec import Spec
 from tests.pytorch.reference import image, reference, shuffle_statistics
 from tests.pytorch.test_family import EVEN, KNOWN, theirs
 from tests.strategies import specs
@@ -206,7 +206,7 @@ def is_ambiguous(network: Network) -> bool:
 def test_pages_come_back_from_their_models(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load(name)
     model = scrambled(build(spec, init=False))
-    monkeypatch.setattr(import_module("resnet_dsl.zoo"), "FOLDER", Path("nowhere"))
+    monkeypatch.setattr(import_module("resnet_dsl.language.shipped"), "FOLDER", Path("nowhere"))
     assert lift(model, spec.input).spec == plain(spec)
 
 

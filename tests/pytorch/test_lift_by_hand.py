@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.nn.functional import pad, relu
 
 from resnet_dsl import SpecError, lift
+from resnet_dsl.language.spec import BlockKeys, GroupNorm
+from resnet_dsl.language.validation import take
 from resnet_dsl.notation import AdaptivePool, DropPath, Fc
-from resnet_dsl.spec import BlockKeys, GroupNorm
-from resnet_dsl.words import take
 from tests.pytorch.test_lift import Lambda, assert_lifts
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from resnet_dsl import SpecError, lift, load
-from resnet_dsl.spec import BatchNorm, BlockKeys
+from resnet_dsl.language.spec import BatchNorm, BlockKeys
 from tests.pytorch.reference import reference, shuffle_statistics
 from tests.pytorch.test_lift import assert_lifts
 from tests.pytorch.test_lift_by_hand import Block, Listed

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resnet_dsl import build, elaborate, ir
-from resnet_dsl.folds.naming import members, named
 from resnet_dsl.ir import Layer, Network, Path
-from resnet_dsl.spec import Spec
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.naming import members, named
 from tests.pytorch.reference import image, outputs, shuffle_statistics
 from tests.strategies import FEW, networks, specs
 

@@ -12,8 +12,8 @@ from torch.fx import Node
 
 from resnet_dsl import build, elaborate, load, zoo
 from resnet_dsl.folds.memory import peak_activations
-from resnet_dsl.report.layers import layer_counts
-from resnet_dsl.report.summary import summary
+from resnet_dsl.report.layer_counts import layer_counts
+from resnet_dsl.report.summaries import summary
 from tests.pytorch.reference import chosen
 
 

@@ -15,19 +15,19 @@ from torch import nn
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.elaborate import drop_path_schedule
+from resnet_dsl.elaboration import drop_path_schedule
 from resnet_dsl.folds.count import network_leaves
-from resnet_dsl.folds.naming import members, named
 from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.ir import Network, Shape
-from resnet_dsl.lifted import Lifted, Undetermined
+from resnet_dsl.naming import members, named
 from resnet_dsl.pytorch.lift.export import exported, reason
+from resnet_dsl.pytorch.lift.formulas import dominators
 from resnet_dsl.pytorch.lift.graph import Graph
-from resnet_dsl.pytorch.lift.layers import Names
-from resnet_dsl.pytorch.lift.patterns import dominators
-from resnet_dsl.pytorch.lift.read import Reader
-from resnet_dsl.recover import recover
-from resnet_dsl.recover.blocks import drop_path
+from resnet_dsl.pytorch.lift.graph_layers import Reader
+from resnet_dsl.pytorch.lift.leaf_operations import Names
+from resnet_dsl.recovery import recover
+from resnet_dsl.recovery.unit_terms import drop_path
+from resnet_dsl.sources.lifted import Lifted, Undetermined
 
 _SHARED: Final = "a weight that two layers share is no layer of this language"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"

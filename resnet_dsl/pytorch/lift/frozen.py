@@ -12,9 +12,9 @@ from itertools import permutations
 from typing import Final
 
 from resnet_dsl import ir
+from resnet_dsl.pytorch.lift.formulas import Found
 from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight
-from resnet_dsl.pytorch.lift.layers import Names
-from resnet_dsl.pytorch.lift.patterns import Found
+from resnet_dsl.pytorch.lift.leaf_operations import Names
 
 _MOMENTUM: Final = 0.1
 """PyTorch's: a frozen norm has none of its own."""

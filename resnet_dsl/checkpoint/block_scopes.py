@@ -1,0 +1,242 @@
+"""The parts of a residual network, by the names and shapes of its weights.
+
+A block is the innermost numbered scope with two convolutions in it. Its body is the convolutions
+whose channels follow one another; one beside them that leads from the block's input to its output
+is the projection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Final, TypeAlias
+
+from resnet_dsl.checkpoint.state_keys import Kind, Weights
+from resnet_dsl.diagnostics import fail
+
+Scope: TypeAlias = tuple[str, ...]
+_NUMBERED: Final = re.compile(r"(?!conv|stem|branch)[\w-]*\d", re.IGNORECASE)
+_BESIDE: Final = re.compile(r"down|short|skip|proj|ident|match|(?:^|[._])right", re.IGNORECASE)
+_LARGEST_BODY: Final = 5  # whose convolutions are put in order by their channels
+_IMAGE: Final = 4  # channels of an image, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A block, or all that is in none: its layers by kind, in the order of computation."""
+
+    convs: tuple[Weights, ...] = ()
+    norms: tuple[Weights, ...] = ()
+    attention: tuple[Weights, ...] = ()
+    projection: tuple[Weights, ...] = ()
+    projection_norms: tuple[Weights, ...] = ()
+    linears: tuple[Weights, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A network: the stem's convolutions and the classifier, the blocks, and the other norms."""
+
+    stem: tuple[Weights, ...]
+    blocks: tuple[Group, ...]
+    norms: tuple[Weights, ...]
+    head: tuple[Weights, ...]
+
+    @property
+    def loose(self) -> Group:
+        """All that is in no block."""
+        convs = tuple(layer for layer in self.head if layer.kind == "conv")
+        linears = tuple(layer for layer in self.head if layer.kind == "linear")
+        return Group(convs=(*self.stem, *convs), norms=self.norms, linears=linears)
+
+
+def parts_of(layers: Sequence[Weights]) -> Parts | None:
+    """The parts of a network, None where it has no blocks.
+
+    Raises `SpecError` where a block's channels do not follow one another.
+    """
+    scopes = _block_scopes(layers)
+    members: dict[Scope, list[Weights]] = {}
+    loose: list[Weights] = []
+    for layer in layers:
+        above = (layer.path[:n] for n in range(len(layer.path), 0, -1))
+        scope = next((found for found in above if found in scopes), None)
+        (loose if scope is None else members.setdefault(scope, [])).append(layer)
+    if not members:
+        return None
+    convs = _of(loose, "conv")
+    first, last = next(iter(members)), list(members)[-1]
+    if not convs and _first_incoming(members[first]) <= _IMAGE and len(members) > 1:
+        loose += members.pop(first)
+        convs = _of(loose, "conv")
+    head = _of(loose, "linear") or [conv for conv in convs if _classifies(conv, members[last])]
+    stem = _chain([conv for conv in convs if conv not in head], 0, grouped=False)
+    if stem is None:
+        raise fail("weights", f"{convs[0].name}: a stem whose channels do not follow one another")
+    blocks: list[Group] = []
+    for scope, inside in members.items():
+        channels = blocks[-1].convs[-1].out if blocks else stem[-1].out if stem else 0
+        blocks.append(_block(scope, inside, channels))
+    strange = [layer.name for layer in loose if layer.kind in {"se", "eca"}]
+    if strange:
+        raise fail("weights", f"{strange[0]}: attention outside a block")
+    return Parts(tuple(stem), tuple(blocks), tuple(_of(loose, "norm")), tuple(head))
+
+
+def _of(layers: Sequence[Weights], kind: Kind) -> list[Weights]:
+    return [layer for layer in layers if layer.kind == kind]
+
+
+def _first_incoming(layers: Sequence[Weights]) -> int:
+    return min(conv.incoming for conv in _of(layers, "conv"))
+
+
+def _classifies(conv: Weights, last: Sequence[Weights]) -> bool:
+    """A convolution with biases over what the last block gives."""
+    outs = {layer.out for layer in _of(last, "conv")}
+    return conv.kernel == 1 and conv.has_bias and conv.incoming in outs
+
+
+# ---------------------------------------------------------------- where blocks are
+
+
+def _block_scopes(layers: Sequence[Weights]) -> set[Scope]:
+    under: dict[Scope, list[Weights]] = defaultdict(list)
+    for layer in layers:
+        for n in range(1, len(layer.path)):
+            under[layer.path[:n]].append(layer)
+    blocks = {scope for scope, inside in under.items() if _is_block(scope, inside)}
+    found = set()
+    for conv in _of(layers, "conv"):
+        above = (conv.path[:n] for n in range(len(conv.path) - 1, 0, -1))
+        scope = next((scope for scope in above if scope in blocks), None)
+        if scope is not None:
+            found.add(scope)
+    return _outermost(found)
+
+
+def _is_block(scope: Scope, inside: Sequence[Weights]) -> bool:
+    convs = _of(inside, "conv")
+    return bool(_NUMBERED.fullmatch(scope[-1])) and len(convs) > 1 and not _is_attention(inside)
+
+
+def _outermost(scopes: set[Scope]) -> set[Scope]:
+    """A block with one numbered part is one block; what holds several blocks is none."""
+    inner: dict[Scope, set[Scope]] = defaultdict(set)
+    for scope in scopes:
+        for n in range(1, len(scope)):
+            if scope[:n] in scopes:
+                inner[scope[:n]].add(scope)
+    wholes = {scope for scope in scopes if len(inner[scope]) == 1}
+    parts = {part for scope in wholes for part in inner[scope]}
+    return {scope for scope in scopes - parts if len(inner[scope]) <= 1}
+
+
+# ---------------------------------------------------------------- what is in a block
+
+
+def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
+    attention, layers = _attention(inside)
+    convs, norms = _of(layers, "conv"), _of(layers, "norm")
+    if strange := _of(layers, "linear"):
+        raise fail("weights", f"{strange[0].name}: a fully connected layer in a block")
+    found = next(_readings(scope, convs, channels), None)
+    if found is None:
+        place = ".".join(scope)
+        raise fail("weights", f"{place}: convolutions whose channels do not follow one another")
+    body, projection = found
+    beside = [norm for norm in norms if projection and _is_beside(scope, norm, projection[0])]
+    return Group(
+        convs=tuple(body),
+        norms=tuple(norm for norm in norms if norm not in beside),
+        attention=tuple(attention),
+        projection=tuple(projection),
+        projection_norms=tuple(beside),
+    )
+
+
+def _readings(
+    scope: Scope, convs: Sequence[Weights], channels: int
+) -> Iterator[tuple[list[Weights], list[Weights]]]:
+    """Bodies and projections, the likeliest first: by name; without groups; with groups."""
+    hinted = [conv for conv in convs if _BESIDE.search(_relative(scope, conv))]
+    tries: list[tuple[Weights | None, bool]] = [(conv, True) for conv in hinted]
+    for grouped in (False, True):
+        tries += [(None, grouped), *((conv, grouped) for conv in reversed(convs))]
+    for projection, grouped in tries:
+        rest = [conv for conv in convs if conv is not projection]
+        body = _chain(rest, channels, grouped=grouped)
+        if not body:
+            continue
+        start = channels or body[0].incoming
+        if projection is None:
+            yield body, []
+        elif (projection.incoming, projection.out) == (start, body[-1].out):
+            yield body, [projection]
+
+
+def _relative(scope: Scope, layer: Weights) -> str:
+    return ".".join(layer.path[len(scope) :])
+
+
+def _is_beside(scope: Scope, norm: Weights, projection: Weights) -> bool:
+    """Whether a norm is the projection's: by where it stands, or by its name."""
+    shared = projection.scope == norm.scope != scope
+    inside = norm.path[: len(projection.path)] == projection.path
+    return shared or inside or bool(_BESIDE.search(_relative(scope, norm)))
+
+
+def _chain(convs: Sequence[Weights], channels: int, *, grouped: bool) -> list[Weights] | None:
+    """Convolutions in an order in which each takes what the one before gives; 0 is any number."""
+    orders = permutations(convs) if len(convs) <= _LARGEST_BODY else iter([tuple(convs)])
+    return next((list(order) for order in orders if _follow(order, channels, grouped)), None)
+
+
+def _follow(convs: Sequence[Weights], channels: int, grouped: bool) -> bool:
+    for conv in convs:
+        channels = channels or conv.incoming
+        groups, rest = divmod(channels, conv.incoming)
+        if rest or conv.out % groups or (groups > 1 and not grouped):
+            return False
+        channels = conv.out
+    return True
+
+
+# ---------------------------------------------------------------- attention
+
+
+def _attention(inside: Sequence[Weights]) -> tuple[list[Weights], list[Weights]]:
+    """What weighs channels, and the other layers of a block."""
+    scopes: dict[Scope, list[Weights]] = defaultdict(list)
+    for layer in inside:
+        scopes[layer.scope].append(layer)
+    squeezes = {scope: pair for scope, pair in scopes.items() if _is_attention(pair)}
+    found = [_squeeze(scope, pair) for scope, pair in squeezes.items()]
+    rest = [layer for layer in inside if layer.scope not in squeezes and layer.kind != "eca"]
+    return found + _of(inside, "eca"), rest
+
+
+def _is_attention(inside: Sequence[Weights]) -> bool:
+    """Two 1x1 convolutions with biases, to fewer channels and back, alone in their scope."""
+    if [layer.kind for layer in inside] != ["conv", "conv"]:
+        return False
+    one, other = inside
+    plain = all(conv.kernel == 1 and conv.has_bias for conv in inside)
+    return plain and (one.incoming, one.out) == (other.out, other.incoming)
+
+
+def _squeeze(scope: Scope, pair: Sequence[Weights]) -> Weights:
+    first, second = sorted(pair, key=lambda conv: conv.out)
+    if pair[0].out == pair[1].out:
+        first, second = pair
+    named = [
+        (f"{name}.{key}", conv, key)
+        for name, conv in zip(("fc1", "fc2"), (first, second), strict=True)
+        for key in conv.keys
+    ]
+    shapes = {name: conv.shapes[key] for name, conv, key in named}
+    keys = {name: conv.keys[key] for name, conv, key in named}
+    return Weights(".".join(scope), "se", shapes, keys)

@@ -1,0 +1,84 @@
+"""What weights do not show of a network, and what its page says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resnet_dsl.elaboration import speaks_of_strides
+from resnet_dsl.language.spec import (
+    BatchNorm,
+    EvoNorm,
+    FilterResponseNorm,
+    GroupNorm,
+    Norm,
+    Spec,
+)
+from resnet_dsl.notation import BlurPool, Conv, Pool, Row, SqueezeExcite, ZeroPad, format_layer
+from resnet_dsl.sources.lifted import Undetermined
+
+
+def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
+    """The choices that a page makes and its weights do not, with the defaults of its family.
+
+    A library's names tell whether an average pool stands in front of a projection; others do not.
+    """
+    stages = spec.stages.values()
+    rows = [row for stage in stages for row in stage.rows]
+    written = [layer for row in rows for layer in row.layers]
+    shortcuts = _values(spec, "shortcut")
+    yield Undetermined("input", str(spec.input))
+    if spec.stem:
+        yield Undetermined("stem", "; ".join(map(format_layer, spec.stem)), "strides and pools")
+    strides = (
+        "as written" if speaks_of_strides(stage.rows) else str(spec.stride(name))
+        for name, stage in spec.stages.items()
+    )
+    yield Undetermined("stride", ", ".join(strides), "of the stages, one by one")
+    if any(map(_narrows, rows)):
+        why = "spatial is v1.5, first is v1"
+        yield Undetermined("stride_on", _values(spec, "stride_on"), why)
+    if "padding" in shortcuts:
+        yield Undetermined("shortcut", shortcuts, "option A; none is a plain network")
+    if not projection_told and any(spec.settings(stage).projects for stage in stages):
+        yield Undetermined("projection", _values(spec, "projection"), "an average pool, or none")
+    pools = [layer for layer in written if isinstance(layer, Pool | BlurPool | ZeroPad)]
+    if pools:
+        yield Undetermined("pools", "; ".join(dict.fromkeys(map(format_layer, pools))), "in rows")
+    convs = [layer for layer in (*spec.stem, *written) if isinstance(layer, Conv)]
+    pads = ", or as written" if any(conv.padding is not None for conv in convs) else ""
+    yield Undetermined("pad", f"half the kernel{pads}", "of convolutions")
+    if any(isinstance(layer, SqueezeExcite) for layer in written):
+        yield Undetermined("se", "behind the last convolution", "with a relu inside")
+    norm = spec.settings().norm
+    if norm != "none":
+        yield Undetermined("norm", _numbers(norm), "numbers that are not learned")
+    for key in ("activation", "weights", "antialias"):
+        yield Undetermined(key, _values(spec, key))
+    yield Undetermined("output_stride", "as it strides", "dilation instead of strides")
+    if shortcuts != "none":
+        yield Undetermined("drop_path", f"{spec.drop_path:g}")
+    yield Undetermined("head", "; ".join(map(format_layer, spec.head)), "pools and dropout")
+
+
+def _narrows(row: Row) -> bool:
+    """Whether a stride could stand at a first 1x1 or at the wider convolution behind it."""
+    kernels = [layer.kernel for layer in row.layers if isinstance(layer, Conv)]
+    return kernels[:1] == [1] and max(kernels) > 1
+
+
+def _values(spec: Spec, key: str) -> str:
+    """The values of a key in the order of stages, each once."""
+    settings = map(spec.settings, spec.stages.values())
+    return " | ".join(dict.fromkeys(str(getattr(found, key)) for found in settings))
+
+
+def _numbers(norm: Norm) -> str:
+    match norm:
+        case BatchNorm(eps=eps, momentum=momentum):
+            return f"batch, eps {eps:g}, momentum {momentum:g}"
+        case GroupNorm(groups=groups, eps=eps) | EvoNorm(groups=groups, eps=eps):
+            return f"{norm.kind}, {groups} groups, eps {eps:g}"
+        case FilterResponseNorm(eps=eps):
+            return f"{norm.kind}, eps {eps:g}"
+        case _:
+            raise AssertionError("no norm has no numbers")

@@ -1,0 +1,284 @@
+"""Operations that are a layer together, by their formulas: norms that activate, frozen norms,
+attention over channels, blurs, strides alone, stochastic depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+import torch
+
+from resnet_dsl import ir
+from resnet_dsl.ir import Layer
+from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight
+from resnet_dsl.pytorch.lift.leaf_operations import Names, means, one
+
+Found: TypeAlias = tuple[Layer, Operation]
+"""A layer, and what it reads."""
+
+_SPREADS: Final = CASTS | {
+    "view",
+    "reshape",
+    "expand",
+    "expand_as",
+    "squeeze",
+    "unsqueeze",
+    "transpose",
+    "permute",
+}
+
+
+def pattern(here: Operation, names: Names) -> Found | None:
+    """The layer that ends in an operation, if it is one of those with a formula of their own."""
+    match here.name:
+        case "add":
+            return _evo_norm(here, names)
+        case "max" | "maximum":
+            return _filter_response_norm(here, names)
+        case "mul":
+            return _drop_path(here) or _eca(here, names)
+        case "conv2d":
+            return _blur(here)
+        case "slice":
+            return _pixels(here)
+        case "mean":
+            return _mean(here)
+        case _:
+            return None
+
+
+# ---------------------------------------------------------------- norms that activate
+
+
+def _evo_norm(here: Operation, names: Names) -> Found | None:
+    """`x * sigmoid(v * x) / sqrt(var(x) + eps) * weight + bias`."""
+    affine = _affine(here)
+    if affine is None or affine[0].name != "div" or len(affine[0].inputs) != 2:
+        return None
+    ratio, weight, bias = affine
+    gated, deviation = ratio["self"], past_views(ratio["other"])
+    if gated.name != "mul" or len(gated.inputs) != 2 or deviation.name != "sqrt":
+        return None
+    x, gate = ordered(*gated.inputs)
+    v = _gate_weight(gate, x)
+    sum, eps = _plus(deviation)
+    variance = past_views(sum)
+    if variance.name != "var" or variance["unbiased"] or v is None or eps is None:
+        return None
+    (grouped,) = variance.inputs
+    if (
+        len(grouped.shape) != 5
+        or variance["dim"] != [2, 3, 4]
+        or past_views(grouped) is not past_views(x)
+    ):
+        return None
+    norm = ir.EvoNorm(channels=here.shape[1], groups=grouped.shape[1], eps=eps)
+    return names.weighing(norm, weight=weight, bias=bias, v=v), x
+
+
+def _gate_weight(gate: Operation, x: Operation) -> Weight | None:
+    """The `v` of `sigmoid(v * x)`."""
+    product = gate.inputs[0] if gate.name == "sigmoid" else gate
+    if product.name != "mul" or past_views(product.inputs[0]) is not past_views(x):
+        return None
+    return next((a for a in product.arguments.values() if isinstance(a, Weight)), None)
+
+
+def _filter_response_norm(here: Operation, names: Names) -> Found | None:
+    """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`."""
+    tau = here["other"]
+    affine = _affine(here.inputs[0]) if isinstance(tau, Weight) else None
+    if affine is None or affine[0].name != "mul" or len(affine[0].inputs) != 2:
+        return None
+    product, weight, bias = affine
+    x, factor = ordered(*product.inputs)
+    root = past_views(factor)
+    if root.name != "rsqrt":
+        return None
+    sum, eps = _plus(root)
+    mean = past_views(sum)
+    if means(mean) != [2, 3] or len(mean.inputs[0].shape) != 4 or eps is None:
+        return None
+    power = past_views(mean.inputs[0])
+    squared = power.name == "square" or (power.name == "pow" and power["exponent"] == 2)
+    if not squared or past_views(power.inputs[0]) is not past_views(x):
+        return None
+    norm = ir.FilterResponseNorm(channels=here.shape[1], eps=eps)
+    return names.weighing(norm, weight=weight, bias=bias, tau=tau), x
+
+
+def _plus(here: Operation) -> tuple[Operation, float | None]:
+    """What an operation reads, before a constant was added."""
+    (found,) = here.inputs
+    if found.name != "add" or not isinstance(found["other"], float) or found["alpha"] != 1:
+        return found, None
+    return found.inputs[0], found["other"]
+
+
+def _affine(here: Operation) -> tuple[Operation, Weight, Weight] | None:
+    """`x * weight + bias`, by channels."""
+    bias = here["other"]
+    if here.name != "add" or len(here.inputs) != 1 or not _by_channel(bias, here):
+        return None
+    (product,) = here.inputs
+    weight = product["other"]
+    if product.name != "mul" or len(product.inputs) != 1 or not _by_channel(weight, here):
+        return None
+    return product.inputs[0], weight, bias
+
+
+def _by_channel(value: object, here: Operation) -> bool:
+    """Whether a weight has one number for each channel of an operation's map."""
+    if not isinstance(value, Weight) or len(here.shape) != 4:
+        return False
+    return value.shape in {(here.shape[1], 1, 1), (1, here.shape[1], 1, 1)}
+
+
+# ---------------------------------------------------------------- the others
+
+
+def _blur(here: Operation) -> Found | None:
+    """The binomial filter over each channel of a reflected map."""
+    weight, (before, *others) = here["weight"], here.inputs
+    if before.name not in {"pad", "reflection_pad2d"} or not isinstance(weight, Weight) or others:
+        return None
+    reflected = before["mode"] in {None, "reflect"} and list(before["pad"] or before["padding"])
+    if reflected != [1, 1, 1, 1] or here["groups"] != here.shape[1] or here["bias"] is not None:
+        return None
+    if (one(here, "padding"), one(here, "dilation")) != (0, 1):
+        return None
+    line = torch.tensor([1.0, 2.0, 1.0]) / 4
+    value = weight.value.cpu().float()
+    binomial = value.shape[1:] == (1, 3, 3) and bool((value == line[:, None] * line).all())
+    return (ir.BlurPool(stride=one(here, "stride")), before.inputs[0]) if binomial else None
+
+
+def _pixels(here: Operation) -> Found | None:
+    """Every n-th pixel: a strided slice of the height, and the same of the width."""
+    (before,) = here.inputs
+    if (
+        before.name != "slice"
+        or len(before.inputs) != 1
+        or (before["dim"], here["dim"]) not in {(2, 3), (3, 2)}
+    ):
+        return None
+    (x,) = before.inputs
+    step = here["step"]
+    for found in (before, here):
+        size = x.shape[found["dim"]]
+        whole = not found["start"] and (found["end"] is None or found["end"] >= size)
+        if not whole or found["step"] != step or step == 1:
+            return None
+    return ir.Pool(kind="max", kernel=1, stride=step), x
+
+
+def _eca(here: Operation, names: Names) -> Found | None:
+    """`x * sigmoid(conv(mean(x)))`, over the means of neighbouring channels."""
+    if len(here.inputs) != 2:
+        return None
+    x, gate = ordered(*here.inputs)
+    sigmoid = past_views(gate)
+    conv = past_views(sigmoid.inputs[0]) if sigmoid.name == "sigmoid" else sigmoid
+    if conv.name != "conv1d" or len(conv.inputs) != 1:
+        return None
+    weight, pool = conv["weight"], past_views(conv.inputs[0])
+    if pool.inputs != (x,) or not _averages(pool):
+        return None
+    if not isinstance(weight, Weight) or weight.shape[:2] != (1, 1) or conv["bias"] is not None:
+        return None
+    kernel, channels = weight.shape[2], x.shape[1]
+    numbers = [one(conv, key) for key in ("stride", "dilation", "padding")]
+    if conv.shape[1:] != (1, channels) or numbers != [1, 1, (kernel - 1) // 2]:
+        return None
+    eca = ir.EfficientChannelAttention(kernel=kernel)
+    return names.weighing(eca, **{"conv.weight": weight}), x
+
+
+def _averages(pool: Operation) -> bool:
+    """Whether an operation gives the mean of each channel's map."""
+    if pool.name == "adaptive_avg_pool2d":
+        return one(pool, "output_size") == 1
+    return means(pool) == [2, 3]
+
+
+def _mean(here: Operation) -> Found | None:
+    """The means of channels in two steps: of columns and of rows, or of a map seen as a line."""
+    (before,) = here.inputs
+    if len(before.inputs) != 1 or len(before.inputs[0].shape) != 4:
+        return None
+    (x,) = before.inputs
+    line = before.name in {"flatten", "view", "reshape"} and before.shape[:2] == x.shape[:2]
+    if before["keepdim"] and here["keepdim"]:
+        whole = sorted(means(before) + means(here)) == [2, 3]
+        return (ir.AdaptivePool(), x) if whole else None
+    lines = line or means(before) in ([2], [3])
+    if not lines or before["keepdim"] or len(before.shape) != 3 or means(here) != [2]:
+        return None
+    return ir.sequence(ir.AdaptivePool(), *([] if here["keepdim"] else [ir.Flatten()])), x
+
+
+def _drop_path(here: Operation) -> Found | None:
+    """A product with noise that is the same for a whole image."""
+    noise = [a for a in here.arguments.values() if isinstance(a, Operation | Formula)]
+    for x in here.inputs:
+        for found in noise:
+            kept = _survival(found) if found is not x else None
+            if kept is not None and found.shape == (x.shape[0], 1, 1, 1):
+                return ir.DropPath(probability(kept)), x
+            kept = _coin(found) if x.name == "div" else None
+            if kept is not None and x["other"] == kept and found.shape == (x.shape[0], 1, 1, 1):
+                return ir.DropPath(probability(kept)), x.inputs[0]
+    return None
+
+
+def _survival(noise: Operation | Formula) -> float | None:
+    """The probability `p` of noise that is drawn with it and divided by it."""
+    drawn, divisor = noise["self"], noise["other"]
+    if noise.name != "div" or not isinstance(drawn, Operation | Formula):
+        return None
+    return divisor if _coin(drawn) == divisor else None
+
+
+def _coin(noise: Operation | Formula) -> float | None:
+    """The probability of noise that is one or zero: `bernoulli(p)`, or `floor(p + rand)`."""
+    if noise.name == "bernoulli":
+        return noise["p"] if isinstance(noise["p"], float) else None
+    sum = noise["self"]
+    if noise.name != "floor" or not isinstance(sum, Formula) or sum.name != "add":
+        return None
+    uniform, kept = sum["self"], sum["other"]
+    drawn = isinstance(uniform, Formula) and uniform.name == "rand" and sum["alpha"] == 1
+    return kept if drawn and isinstance(kept, float) else None
+
+
+def probability(kept: float) -> float:
+    """The shortest decimal fraction that leaves so much.
+
+    >>> probability(0.9), 1 - 0.9
+    (0.1, 0.09999999999999998)
+    """
+    rounded = (round(1 - kept, digits) for digits in range(1, 17))
+    return next((p for p in rounded if 1 - p == kept), 1 - kept)
+
+
+# ---------------------------------------------------------------- ways through a graph
+
+
+def past_views(here: Operation) -> Operation:
+    """What is cast, reshaped and spread out."""
+    while here.name in _SPREADS:
+        here = here["self"] if isinstance(here["self"], Operation) else here.inputs[0]
+    return here
+
+
+def ordered(one: Operation, other: Operation) -> tuple[Operation, Operation]:
+    """Two operations, the one first that the other is computed from."""
+    return (one, other) if any(found is one for found in dominators(other)) else (other, one)
+
+
+def dominators(operation: Operation) -> Iterator[Operation]:
+    """An operation, and those that all ways to it go through, backwards."""
+    here: Operation | None = operation
+    while here is not None:
+        yield here
+        here = here.dominator

@@ -1,0 +1,154 @@
+"""Runs of units to stages: where their settings differ, and where their dilation does.
+
+The anatomy cuts a network where its resolution or width changes. A dilated stage has the resolution
+of the one before it, and shows its rate only in parts: its first block may have that of the stage
+before, and 1x1 convolutions have none. So a dilation is tried, and held against the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import accumulate, product
+from typing import get_args
+
+from resnet_dsl import ir
+from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.folds.anatomy import Unit
+from resnet_dsl.folds.count import leaves
+from resnet_dsl.ir import Network
+from resnet_dsl.language.spec import FirstDilation, StrideOn
+from resnet_dsl.recovery.inferred import Block, ClashError, Facts, Reading
+from resnet_dsl.recovery.stage_rows import StageWords
+from resnet_dsl.recovery.unit_terms import block
+
+
+def stages_of(
+    network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
+) -> list[StageWords]:
+    """The stages that a run of units is, behind one with the dilation `previous`."""
+    if any(_dilation(network, unit) != 1 for unit in units):
+        found = _dilated_stages(network, units, previous, scheduled=scheduled)
+        if found is not None:
+            return found
+    return list(map(StageWords.of, _groups(network, units, Reading(scheduled=scheduled))))
+
+
+def _dilated_stages(
+    network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
+) -> list[StageWords] | None:
+    """A run as one dilated stage, or cut where dilations change; None where neither gives it."""
+    whole = _dilated_stage(network, units, previous, scheduled=scheduled)
+    if whole is not None:
+        return [whole]
+    for cut in _cuts(network, units):
+        left, right = units[:cut], units[cut:]
+        found = _undilated_stages(network, left, scheduled=scheduled)
+        if found is None:
+            first = _dilated_stage(network, left, previous, scheduled=scheduled)
+            found = None if first is None else [first]
+        if found is None:
+            continue
+        behind = _dilated_stages(network, right, found[-1].dilation, scheduled=scheduled)
+        behind = behind or _undilated_stages(network, right, scheduled=scheduled)
+        if behind is not None:
+            return found + behind
+    return None
+
+
+def _cuts(network: Network, units: Sequence[Unit]) -> list[int]:
+    """Where settings change; where a dilation begins to show, or a block before."""
+    shown = [_dilation(network, unit) for unit in units]
+    changes = [i for i in range(1, len(units)) if shown[i] != shown[i - 1]]
+    changes += [i - 1 for i in changes]
+    with suppress(SpecError):
+        groups = _groups(network, units, Reading(dilated=True))
+        changes += accumulate(map(len, groups[:-1]))
+    return sorted({cut for cut in changes if cut > 0})
+
+
+def _undilated_stages(
+    network: Network, units: Sequence[Unit], *, scheduled: bool
+) -> list[StageWords] | None:
+    start, found = 0, []
+    try:
+        groups = _groups(network, units, Reading(scheduled=scheduled))
+    except SpecError:
+        return None
+    for group in groups:
+        if not any(found.branches for found in group):
+            return None
+        stage, stop = StageWords.of(group), start + len(group)
+        if not stage.makes(network, units[start:stop], scheduled=scheduled):
+            return None
+        found.append(stage)
+        start = stop
+    return found
+
+
+def _dilated_stage(
+    network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
+) -> StageWords | None:
+    for filtered in (True, False):
+        reading = Reading(scheduled=scheduled, dilated=True, filtered=filtered)
+        try:
+            group, *others = _groups(network, units, reading)
+        except SpecError:
+            continue
+        if others:
+            continue
+        for dilation, on, rule in product(
+            _dilations(network, units, group), get_args(StrideOn), get_args(FirstDilation)
+        ):
+            first = previous if rule == "previous" else dilation
+            known = None if previous == dilation else rule
+            stage = StageWords.of(group, dilation, first, known, on)
+            if stage.makes(network, units, scheduled=scheduled):
+                return stage
+    return None
+
+
+def _dilations(network: Network, units: Sequence[Unit], blocks: Sequence[Block]) -> list[int]:
+    """What a stage may be dilated by, the likeliest first: what its last block shows; else what
+    any convolution shows; else, where blocks show the stage before, twice as much."""
+    shown = {leaf.dilation for unit in units for leaf in _convs(network, unit)}
+    found = [blocks[-1].dilation, *sorted(shown), 2 * max(shown, default=1)]
+    return [dilation for dilation in dict.fromkeys(found) if dilation > 1]
+
+
+def _dilation(network: Network, unit: Unit) -> int:
+    """The dilation that a unit shows; 0 where only its projection does, which would be a 1x1."""
+    shown = max((conv.dilation for conv in _convs(network, unit)), default=1)
+    shortcut = unit.main.shortcut if isinstance(unit.main, ir.Residual) else ir.Identity()
+    inside = [leaf for _, leaf in leaves(shortcut)]
+    wide = any(isinstance(leaf, ir.Conv) and leaf.kernel > leaf.stride == 1 for leaf in inside)
+    moves = wide or any(isinstance(leaf, ir.ZeroPad) for leaf in inside)
+    return 0 if moves and shown == 1 else shown
+
+
+def _convs(network: Network, unit: Unit) -> Iterator[ir.Conv]:
+    for layer in network.layers[unit.start : unit.stop]:
+        yield from (leaf for _, leaf in leaves(layer) if isinstance(leaf, ir.Conv))
+
+
+def _groups(network: Network, units: Iterable[Unit], reading: Reading) -> list[list[Block]]:
+    """Units that can stand in one stage, the longest such runs."""
+    read = {aux.behind for aux in network.auxiliaries}
+    groups: list[list[Block]] = []
+    facts = Facts()
+    for unit in units:
+        layers = network.layers[unit.start : unit.stop]
+        enters = not groups or not any(b.convolves for b in groups[-1])
+        found = block(layers, unit.start, replace(reading, enters=enters))
+        try:
+            if not groups:
+                raise ClashError
+            facts &= found.facts
+        except ClashError:
+            if not enters:
+                found = block(layers, unit.start, replace(reading, enters=True))
+            facts = found.facts
+            groups.append([])
+        groups[-1].append(replace(found, ends=unit.stop in read))
+    return groups

@@ -1,0 +1,25 @@
+"""The table for spreadsheets and programs: rows in the notation, MACs to the last one."""
+
+from __future__ import annotations
+
+import csv as comma_separated
+from io import StringIO
+
+from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT
+from resnet_dsl.report.table_rows import PaperTable
+
+
+def csv(table: PaperTable) -> str:
+    """A cell a network, several rows in it separated by semicolons.
+
+    >>> from resnet_dsl.report.table_rows import paper_table
+    >>> print(csv(paper_table(["resnet18"])).splitlines()[2])
+    conv2_x,56x56,"3x3 max pool, /2; [[3x3, 64], [3x3, 64]] x 2"
+    """
+    file = StringIO()
+    writer = comma_separated.writer(file, lineterminator="\n")
+    writer.writerow([LAYER, OUTPUT, *table.networks])
+    for row in table.rows:
+        writer.writerow([row.layer, row.output, *map("; ".join, row.texts)])
+    writer.writerow([FLOPS, "", *table.macs])
+    return file.getvalue().removesuffix("\n")

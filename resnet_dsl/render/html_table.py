@@ -1,0 +1,89 @@
+"""The table as a piece of HTML that brings its style, in ASCII, and is XML as well."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Final
+
+from resnet_dsl.notation import Row
+from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
+from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
+
+_TABLE: Final = "border-collapse: collapse; text-align: center"
+_CELL: Final = "border: 1px solid; padding: 0.3em 0.8em"
+_BLOCK: Final = (
+    "display: inline-block; vertical-align: middle; border: solid; border-width: 0 1px; "
+    "border-radius: 0.3em; margin: 0.2em 0"
+)
+_BRANCH: Final = "display: inline-block; vertical-align: top; padding: 0 0.4em; text-align: left"
+
+
+def html(table: PaperTable) -> str:
+    """The table, a block as lines between its borders, its branches side by side.
+
+    >>> from resnet_dsl.report.table_rows import paper_table
+    >>> print(html(paper_table(["resnet18"])).splitlines()[0])
+    <table style="border-collapse: collapse; text-align: center">
+    """
+    heads = "".join(_cell(escape(head), "th") for head in (LAYER, OUTPUT, *table.networks))
+    costs = "".join(map(_cell, [FLOPS, "", *map(_flops, table.macs)]))
+    lines = [
+        f'<table style="{_TABLE}">',
+        f"<thead><tr>{heads}</tr></thead>",
+        "<tbody>",
+        *(line for row in table.rows for line in _row(row, len(table.networks))),
+        f"<tr>{costs}</tr>",
+        "</tbody>",
+        "</table>",
+    ]
+    return "\n".join(lines).encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _cell(inner: str, tag: str = "td", **spans: int) -> str:
+    attributes = "".join(f' {name}="{count}"' for name, count in spans.items() if count > 1)
+    return f'<{tag}{attributes} style="{_CELL}">{inner}</{tag}>'
+
+
+def _row(row: PaperRow, count: int) -> list[str]:
+    """A line of the table for each band; the names stand beside all of them."""
+    height = len(row.bands)
+    left = _cell(escape(row.layer), rowspan=height) + _cell(_typeset(row.output), rowspan=height)
+    lines = []
+    for band in row.bands:
+        span = count if len(band) < count else 1
+        cells = "".join(_cell(_lines(stacked(cell, row)), colspan=span) for cell in band)
+        lines.append(f"<tr>{left}{cells}</tr>")
+        left = ""
+    return lines
+
+
+def _lines(items: Cell) -> str:
+    return "".join(f"<div>{_item(item)}</div>" for item in items)
+
+
+def _item(item: Item) -> str:
+    if isinstance(item, str):
+        return _typeset(item)
+    times = f" × {item.repeats}" if item.repeats > 1 else ""
+    return _block(item) + times
+
+
+def _block(block: Row) -> str:
+    """Lines between borders; a border between branches too."""
+    columns = []
+    for i, branch in enumerate(branches(block)):
+        border = "; border-left: 1px solid" if i else ""
+        lines = "".join(f"<div>{_typeset(layer)}</div>" for layer in branch)
+        columns.append(f'<div style="{_BRANCH}{border}">{lines}</div>')
+    return f'<div style="{_BLOCK}">{"".join(columns)}</div>'
+
+
+def _flops(macs: int) -> str:
+    digits, exponent = flops(macs)
+    return f"{digits}×10<sup>{exponent}</sup>" if exponent else digits
+
+
+def _typeset(words: str) -> str:
+    """Words of the notation: 7x7 is a product."""
+    return re.sub(r"(?<=\d)x(?=\d)", "×", escape(words))

@@ -1,0 +1,54 @@
+"""The table for GitHub, where no cell spans others: what networks share is said in each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from resnet_dsl.notation import format_row
+from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, flops, stacked, words
+from resnet_dsl.report.table_rows import Item, PaperTable
+
+
+def markdown(table: PaperTable) -> str:
+    """The table as a pipe table; blocks stand in the notation, a layer or a branch a line.
+
+    >>> from resnet_dsl.report.table_rows import paper_table
+    >>> print(markdown(paper_table(["resnet18"])).splitlines()[4])
+    | conv3_x | 28x28 | [[3x3, 128],<br>[3x3, 128]] x 2 |
+    """
+    heads = [LAYER, OUTPUT, *map(_escaped, table.networks)]
+    rows = [
+        [
+            _escaped(row.layer),
+            row.output,
+            *("<br>".join(map(_item, stacked(cell, row))) for cell in row.whole_cells),
+        ]
+        for row in table.rows
+    ]
+    costs = [FLOPS, "", *map(_flops, table.macs)]
+    return "\n".join(map(_line, [heads, ["---"] * len(heads), *rows, costs]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _item(item: Item) -> str:
+    """A block is broken between branches, or else between layers."""
+    if isinstance(item, str):
+        return item
+    block = words(format_row(item))
+    if len(item.branches) > 1:
+        return block.replace(" | ", r" \|<br>")
+    return block.replace("], [", "],<br>[")
+
+
+def _flops(macs: int) -> str:
+    digits, exponent = flops(macs)
+    return f"{digits}&times;10<sup>{exponent}</sup>" if exponent else digits
+
+
+def _escaped(name: str) -> str:
+    """A name without the marks of Markdown; an underscore within a word is none."""
+    return re.sub(r"[\\`*<&\[|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", name)

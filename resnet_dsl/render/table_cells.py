@@ -1,0 +1,51 @@
+"""What the formats have in common: headings, FLOPs, and layers in the paper's words."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from resnet_dsl.notation import Row, format_layer
+from resnet_dsl.report.table_rows import Cell, PaperRow
+
+LAYER: Final = "layer name"
+OUTPUT: Final = "output size"
+FLOPS: Final = "FLOPs"
+
+_ONE_LINE: Final = 3
+"""Layers of a head that the paper prints on one line: average pool, 1000-d fc, softmax."""
+
+
+def flops(macs: int) -> tuple[str, str]:
+    """Three digits, and the power of ten that they are multiplied by, if any.
+
+    >>> flops(11_282_415_616), flops(714_188_480), flops(999)
+    (('11.3', '9'), ('714', '6'), ('999', ''))
+    """
+    if macs < 1000:
+        return str(macs), ""
+    digits, _, exponent = Decimal(f"{macs:.2e}").to_eng_string().partition("E+")
+    return digits, exponent
+
+
+def words(layer: str) -> str:
+    """A layer as the paper says it.
+
+    >>> words("7x7, 64, /2")
+    '7x7, 64, stride 2'
+    """
+    return re.sub(r"/(\d+)", r"stride \1", layer)
+
+
+def stacked(cell: Cell, row: PaperRow) -> Cell:
+    """What stands on the lines of a cell: layers, blocks, or a head that fits on one line."""
+    items = tuple(words(item) if isinstance(item, str) else item for item in cell)
+    if row.layer or len(items) > _ONE_LINE:
+        return items
+    return (", ".join(item for item in items if isinstance(item, str)),) if items else ()
+
+
+def branches(block: Row) -> list[list[str]]:
+    """The layers of a block, branch by branch."""
+    return [[words(format_layer(layer)) for layer in branch] for branch in block.branches]

@@ -1,0 +1,90 @@
+"""A new page that starts a variant: what it extends and, as comments, all that it takes over."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from resnet_dsl.diagnostics import fail
+from resnet_dsl.language.shipped import is_shipped
+from resnet_dsl.language.spec import Spec
+from resnet_dsl.reader import read_text
+from resnet_dsl.reader.files import check_place, real, whole
+from resnet_dsl.reader.write import scalar, write
+from resnet_dsl.sources.resolve import load
+
+_OWN: Final = re.compile(r"(?:name|expect|    output): ")
+"""The lines of a base that speak of it alone."""
+
+
+def start(name: str, like: str, output: Path | None = None) -> Path:
+    """Write the page NAME.yaml, or `output`, of a variant of `like`, and say where it is.
+
+    Nothing is written over. Raises `SpecError` where that place is taken, where no page there can
+    extend `like`, and where `like` cannot be used itself.
+    """
+    name = re.sub(r"\.ya?ml$", "", name)
+    path = output or _place(name)
+    spec = load(like)
+    text = variant(name, _reference(like, path.parent), spec)
+    check_place(path)
+    if os.path.lexists(path):
+        raise fail("file", f"{path}: exists", help="take another name, or another place with -o")
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def variant(name: str, base: str, spec: Spec) -> str:
+    """The page of a variant of `base`, whose spec is given; it differs in its name alone.
+
+    >>> from resnet_dsl import load
+    >>> text = variant("mine", "cifar/resnet20", load("cifar/resnet20"))
+    >>> print("\\n".join(text.splitlines()[:6]))
+    # A variant of cifar/resnet20: take the # from what differs here, and change it
+    name: mine
+    extends: cifar/resnet20
+    # input: 3x32x32
+    # stem:
+    #   - 3x3, 16
+    """
+    said = f"name: {scalar(name)}"
+    shared = [line for line in write(spec).splitlines() if not _OWN.match(line)]
+    read_text("\n".join([said, *shared]))  # what is no name is refused
+    lines = [
+        f"# A variant of {base}: take the # from what differs here, and change it",
+        said,
+        f"extends: {scalar(base)}",
+        *(f"# {line}" for line in shared),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _place(name: str) -> Path:
+    """The file of a name, in the current folder and nowhere else."""
+    if name in {"", ".", ".."} or set(name) & set("/\\:"):
+        raise fail(
+            "value",
+            f"{name[:60]!r} is no name of a file",
+            help="a name like resnet50-wide; -o says where to write the page",
+        )
+    return Path(f"{name}.yaml")
+
+
+def _reference(like: str, folder: Path) -> str:
+    """What `extends:` says of a base in a page that stands in a folder."""
+    if is_shipped(like):
+        return like
+    base = real(Path(like))
+    if not base.is_relative_to(real(folder)):
+        raise fail(
+            "extends",
+            f"{like!r} lies outside the new page's folder",
+            help="extend a zoo name, or a page in the same folder or below",
+        )
+    reference = base.relative_to(real(folder)).as_posix()
+    if not reference.endswith((".yaml", ".yml")) or not reference.isprintable():
+        raise fail("extends", f"{like!r} cannot be extended", help="a file ends in .yaml")
+    return reference
