@@ -1,13 +1,15 @@
-"""Residual networks as pages of YAML that read like Table 1 of *Deep Residual Learning*.
+"""Residual networks as specs in YAML that read like Table 1 of *Deep Residual Learning*.
 
-    spec = load("resnet50")           a page, checked          dumps(spec)        and back
+    spec = load("resnet50")           a spec, checked          dumps(spec)        and back
     network = elaborate(spec)         what is built            recover(network)   and back
-    model = build("resnet50")         PyTorch, torchvision's to the bit; `model.spec` gives the page
-    analyze("resnet50").macs          answers without building
-    lift(model, (3, 224, 224)).spec   any PyTorch model, by what it computes, as a page
-    lift_checkpoint("weights.pth")    a file of weights alone, by names and shapes
+    model = build("resnet50")         PyTorch, torchvision's to the bit; `model.spec` is the spec
+    analyze("resnet50").macs          answers without building: also summary, layers, trace, table,
+                                      diff, blocks, check
+    lift(model, (3, 224, 224)).spec   the spec of any PyTorch model, by what it computes
+    lift_checkpoint("weights.pth")    that of a file of weights, by names and shapes
 
-Only `build`, `lift` and `lift_checkpoint` need torch.
+Every command of `resnet-dsl` is a function with the same name and arguments (`fmt` is
+`format_text`). Only `build`, `lift`, `lift_checkpoint` and `convert` need torch.
 
 >>> analyze("resnet50").layers, analyze("resnet50").params
 (50, 25557032)
@@ -15,48 +17,111 @@ Only `build`, `lift` and `lift_checkpoint` need torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.elaboration import elaborate
-from resnet_dsl.ir import Network
+from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.shipped import zoo
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.recovery import recover
-from resnet_dsl.report.analysis import Analysis
-from resnet_dsl.report.analyze import analyze
-from resnet_dsl.sources.resolve import Source, dump, dumps, load, loads, resolve
+from resnet_dsl.sources.resolve import check
+from resnet_dsl.sources.specs import dump, dumps, load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Literal
 
+    from resnet_dsl.language.fields import Input
+    from resnet_dsl.language.json_schema import schema
     from resnet_dsl.naming import Naming
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
-    from resnet_dsl.sources.lifted import Lifted
+    from resnet_dsl.reader.layout import format_text
+    from resnet_dsl.report.analysis import Analysis, analyze
+    from resnet_dsl.report.block_costs import RowBlocks, blocks
+    from resnet_dsl.report.differences import Diff
+    from resnet_dsl.report.layer_counts import LayerCounts, layers
+    from resnet_dsl.report.summaries import Summary, summary
+    from resnet_dsl.report.table_rows import PaperTable, table
+    from resnet_dsl.report.tracing import Trace, trace
+    from resnet_dsl.sources.lifted import Converted, Lifted
+    from resnet_dsl.sources.new_variant import new
+    from resnet_dsl.sources.resolve import Source
 
 __all__ = [
     "Analysis",
+    "Converted",
     "Diagnostic",
+    "Diff",
+    "LayerCounts",
+    "Lifted",
     "Network",
+    "PaperTable",
+    "RowBlocks",
+    "Shape",
     "Spec",
     "SpecError",
+    "Summary",
+    "Trace",
     "analyze",
+    "blocks",
     "build",
+    "check",
+    "convert",
+    "diff",
     "dump",
     "dumps",
     "elaborate",
+    "format_text",
+    "layers",
     "lift",
     "lift_checkpoint",
     "load",
     "loads",
+    "new",
     "recover",
+    "schema",
+    "summary",
+    "table",
+    "trace",
     "zoo",
 ]
+
+_LAZY: Final = {
+    "language.json_schema": ("schema",),
+    "reader.layout": ("format_text",),
+    "report.analysis": ("Analysis", "analyze"),
+    "report.block_costs": ("RowBlocks", "blocks"),
+    "report.differences": ("Diff",),
+    "report.layer_counts": ("LayerCounts", "layers"),
+    "report.summaries": ("Summary", "summary"),
+    "report.table_rows": ("PaperTable", "table"),
+    "report.tracing": ("Trace", "trace"),
+    "sources.lifted": ("Converted", "Lifted"),
+    "sources.new_variant": ("new",),
+}
+"""Names that are imported when they are first used: a command needs one of these modules."""
+
+_MODULES: Final = {name: module for module, names in _LAZY.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def build(
     source: Source,
+    overrides: Sequence[str] = (),
     *,
     seed: int | None = None,
     init: bool = True,
@@ -65,28 +130,28 @@ def build(
     naming: Naming = "torchvision",
     features: Sequence[str] | None = None,
 ) -> Net:
-    """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` gives back the page.
+    """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` is the spec.
 
-    Module tree, weights and outputs are torchvision's, or timm's or transformers' by `naming`.
+    Module tree, weights and outputs are torchvision's, or named as in another library by `naming`.
     Weights are drawn on the CPU in float32, then cast and moved: with a `seed` by a generator of
-    their own, else by the global one of torch. `init=False` leaves them as memory has them, for a
-    model that is about to load others; on the meta device nothing is drawn. With `features`, names
-    of stages, the model has no head and gives a dict of their maps; nothing is built that they do
-    not need. Raises `SpecError` where the source is no network or the library of `naming` has none
-    like it, and ImportError where torch is not installed.
+    their own, else by torch's. `init=False` leaves them undefined, for a model that is about to
+    load others. With `features`, names of stages, the model gives a dict of their maps, and has no
+    more than they need. Raises `SpecError` where the source is not a network, the device is not
+    there or the library of `naming` has no such network; ImportError where torch is missing.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())
     269722
     >>> import torch
     >>> maps = build("resnet18", features=["conv3_x", "conv5_x"])(torch.zeros(1, 3, 64, 64))
-    >>> {name: tuple(found.shape) for name, found in maps.items()}
+    >>> {name: tuple(map.shape) for name, map in maps.items()}
     {'conv3_x': (1, 128, 8, 8), 'conv5_x': (1, 512, 2, 2)}
     """
     from resnet_dsl.pytorch.building import build_model
+    from resnet_dsl.sources.resolve import resolve
 
     return build_model(
-        resolve(source),
+        resolve(source, overrides),
         seed=seed,
         init=init,
         device=device,
@@ -96,14 +161,14 @@ def build(
     )
 
 
-def lift(model: Module, input: Sequence[int], *, partial: bool = False) -> Lifted:
-    """The page of a PyTorch model for images of the size `input` (channels, height, width).
+def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:
+    """The spec of a PyTorch model for images of the size `input` (channels, height, width).
 
     It reads what the model computes, by exporting it, in evaluation and in training: not its class,
     nor the names of its parameters. The result has the `spec`, the `network`, and in `weights` the
     model's name for each of ours. The model is neither changed nor moved. Raises `SpecError` where
-    it computes what the language has no words for; with `partial`, the page of what is in front of
-    that, and `refused` says what it is.
+    no spec can express what it computes; with `partial`, the spec of the layers before that, and
+    `refused` says what it is.
 
     >>> lift(build("cifar/resnet20"), (3, 32, 32)).spec.block.shortcut
     'padding'
@@ -113,17 +178,73 @@ def lift(model: Module, input: Sequence[int], *, partial: bool = False) -> Lifte
     return lift_model(model, input, partial=partial)
 
 
-def lift_checkpoint(path: str | Path, input: Sequence[int] | None = None) -> Lifted:
-    """The page of a file of weights: safetensors, or torch's format, without running its code.
+def lift_checkpoint(path: str | Path, input: Input | None = None) -> Lifted:
+    """The spec of a file of weights: safetensors, or torch's format, without running its code.
 
-    Wrappings such as `state_dict` and `module.` are taken off; the networks of torchvision, timm
-    and transformers are known by their names, others read from names and shapes. What weights do
-    not tell (strides, pools, numbers of norms, …) is the family's default, and each such choice is
-    in `undetermined`. `input` is the size of an image, where it is known. Raises `SpecError` where
-    the file holds no weights, or those of no network that a page says.
+    Wrappings such as `state_dict` and `module.` are removed; the networks of torchvision, timm,
+    transformers, mmpretrain and detectron2 are known by their names, others read from names and
+    shapes. What weights do not show (strides, pools, hyperparameters of norms, …) is the family's
+    default, and each such choice is in `undetermined`. `input` is the size of an image, where it is
+    known. Raises `SpecError` where the file has no weights, or those of a network that no spec can
+    express.
     """
     from pathlib import Path
 
     from resnet_dsl.pytorch.lift.weight_files import lift_checkpoint
 
     return lift_checkpoint(Path(path), input)
+
+
+def convert(
+    weights: str | Path,
+    output: str | Path,
+    *,
+    to: Naming,
+    source: Naming | Literal["auto"] = "auto",
+) -> Converted:
+    """Write a file's weights under the names of another library; shapes are checked.
+
+    `to` and `source` are torchvision, timm, transformers, mmpretrain or detectron2. What files of
+    that library do not have is left out: detectron2's have no classifier and no batch counters.
+    Raises `SpecError` where the network is not known, the names are not those of `source`, or the
+    library of `to` has no such network; nothing is written then.
+    """
+    from pathlib import Path
+
+    from resnet_dsl.pytorch.renaming import convert
+
+    return convert(Path(weights), Path(output), to=to, source=source)
+
+
+def diff(
+    a: Source,
+    b: Source,
+    input: Input | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    names: tuple[str, str] | None = None,
+) -> Diff:
+    """What differs between two networks, each a path, a zoo name, a Spec or a Network.
+
+    A text may also name a model or a file of weights, as for `resnet-dsl lift`: it is lifted first,
+    which needs torch. `input` takes the place of both own sizes, `overrides` hold for both, `names`
+    are printed for them. Raises `SpecError` where one is not a network, or cannot take that input.
+
+    >>> diff("resnet50", "resnet50").equal
+    True
+    """
+    from dataclasses import replace
+
+    from resnet_dsl.report.differences import diff
+    from resnet_dsl.sources.resolve import is_lifted_source
+
+    sources, notes = [a, b], list[str]()
+    for i, source in enumerate(sources):
+        if isinstance(source, str) and is_lifted_source(source):
+            from resnet_dsl.pytorch.verified_lift import verified_lift
+
+            lifted = verified_lift(source, input=input).lifted
+            sources[i] = lifted.spec
+            notes += [f"{source}: undetermined: {choice}" for choice in lifted.undetermined]
+    differences = diff(sources[0], sources[1], input, overrides, names=names)
+    return replace(differences, notes=tuple(notes))

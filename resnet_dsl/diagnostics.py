@@ -1,4 +1,4 @@
-"""What is wrong with a page, where, and how to mend it.
+"""What is wrong with a spec, where, and how to fix it.
 
 Data first, text last: `Diagnostic` is plain data that tests and editors read, `render` draws it.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from resnet_dsl.ir import Path
+from resnet_dsl.ir import LayerPath
 
 Code: TypeAlias = Literal[
     "file",  # cannot be read or written
@@ -41,12 +41,16 @@ Code: TypeAlias = Literal[
     "size",
     "output",
     "expect",
-    "unsayable",  # a network without a page
+    "unsupported",  # a network that no spec can express
     "weights",
     "source",  # names no model
     "device",
     "install",  # a library that is not there
 ]
+
+
+SpecPath: TypeAlias = tuple[str | int, ...]
+"""Steps from the root of a spec to one of its values: `("stages", "conv2_x", "rows", 0)`."""
 
 
 class Source(NamedTuple):
@@ -81,7 +85,7 @@ _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Span(NamedTuple):
-    """A piece of one line: columns count characters from 1, `end` is the first one behind it."""
+    """A piece of one line: columns count characters from 1, `end` is the first one after it."""
 
     source: Source
     line: int
@@ -106,13 +110,15 @@ class Span(NamedTuple):
 class Diagnostic:
     """One fault of an author: what is there, what was expected, where, and what to do.
 
-    `path` leads to the value in the page, `within` is the piece of that value's text that is
-    meant. The `span` is known once somebody who holds the text has placed the diagnostic.
+    `path` leads to the value in the spec, `within` is the piece of that value's text that is
+    meant; `layer` leads to a layer of a network that has no spec. The `span` is known once
+    somebody who holds the text has placed the diagnostic.
     """
 
     code: Code
     message: str
-    path: Path = ()
+    path: SpecPath = ()
+    layer: LayerPath | None = None
     within: tuple[int, int] | None = None
     on_key: bool = False
     help: str | None = None
@@ -130,7 +136,7 @@ class Diagnostic:
 
 
 class SpecError(Exception):
-    """A page, a name or a file that cannot be used; `diagnostics` says why, fault by fault."""
+    """A spec, a name or a file that cannot be used; `diagnostics` says why, fault by fault."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -167,13 +173,15 @@ def render(diagnostic: Diagnostic) -> str:
         lines += [f"{gutter} |", f"{span.line} | {shown}", f"{gutter} | {before}{under}"]
     if diagnostic.path:
         lines.append(f"{gutter} = at: {show_path(diagnostic.path)}")
+    if diagnostic.layer:
+        lines.append(f"{gutter} = at: {show_layer(diagnostic.layer)}")
     if diagnostic.help:
         lines.append(f"{gutter} = help: {diagnostic.help}")
     return "\n".join(lines)
 
 
-def show_path(path: Path) -> str:
-    """A path as people say it: items of a list, and layers of a network, count from 1.
+def show_path(path: SpecPath) -> str:
+    """A path of a spec in words: items of a list count from 1.
 
     >>> show_path(("stages", "conv2_x", "rows", 0))
     'stages.conv2_x.rows, item 1'
@@ -181,19 +189,29 @@ def show_path(path: Path) -> str:
     shown = ""
     for step in path:
         if isinstance(step, int):
-            shown += f", item {step + 1}" if shown else f"layer {step + 1}"
+            shown += f", item {step + 1}"
         else:
             shown += f".{step}" if shown else step
     return shown
 
 
+def show_layer(path: LayerPath) -> str:
+    """A path of a network in words: layers count from 1.
+
+    >>> show_layer(LayerPath((14, "body", 0)))
+    'layer 15, body, 1'
+    """
+    words = (str(step + 1) if isinstance(step, int) else step for step in path)
+    return f"layer {', '.join(words)}"
+
+
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The most similar of the words, if one is similar at all."""
+    """The most similar of the names, if one is similar at all."""
     import difflib  # faults are few
 
     by_folded = {known.casefold(): known for known in words}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
+    matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else None
 
 
 _SHOWN = 100  # characters of a source line that fit a terminal

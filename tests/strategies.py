@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaboration import elaborate
-from resnet_dsl.folds.shape import ShapeError, traced
+from resnet_dsl.folds.shape import ShapeError, sized_visits
 from resnet_dsl.ir import ActKind, Layer, Network, Shape
 from resnet_dsl.language.spec import (
     Antialias,
@@ -33,7 +33,7 @@ from resnet_dsl.language.spec import (
     StrideOn,
     Weights,
 )
-from resnet_dsl.notation import (
+from resnet_dsl.notation.terms import (
     AdaptivePool,
     BlurPool,
     Branch,
@@ -257,7 +257,7 @@ def networks(draw: st.DrawFn) -> Network:
     if draw(st.booleans()):
         layers += [ir.AdaptivePool(), ir.Flatten(), ir.Linear(in_features=channels, out_features=7)]
     try:
-        traced(ir.Sequence(tuple(layers)), size)
+        sized_visits(ir.Sequence(tuple(layers)), size)
     except ShapeError:
         assume(False)
     return ir.network(size, *layers)

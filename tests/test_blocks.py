@@ -15,14 +15,13 @@ from hypothesis import given, settings
 
 from resnet_dsl import Spec, ir, load, loads, zoo
 from resnet_dsl.cli import main
-from resnet_dsl.elaboration import elaborate_with_origins
-from resnet_dsl.elaboration.term_layers import convolves
-from resnet_dsl.folds.count import step_macs
-from resnet_dsl.folds.shape import Sizes, traced
+from resnet_dsl.elaboration import elaboration_of
+from resnet_dsl.folds.count import visit_macs
+from resnet_dsl.folds.shape import Sizes, sized_visits
 from resnet_dsl.folds.weights import weight_shapes
-from resnet_dsl.notation import Row, format_row
-from resnet_dsl.render.block_text import lines
-from resnet_dsl.report.block_costs import BlockCost, Compared, block_costs
+from resnet_dsl.notation.terms import Row, format_row
+from resnet_dsl.render.block_text import block_lines
+from resnet_dsl.report.block_costs import BlockCost, RowBlocks, blocks
 from tests.strategies import FEW, specs
 
 
@@ -32,16 +31,16 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def costs(source: str | Spec, stage: str) -> tuple[Compared, dict[str, BlockCost]]:
+def costs(source: str | Spec, stage: str) -> tuple[RowBlocks, dict[str, BlockCost]]:
     """The blocks of the first row of a stage, by name."""
-    compared = block_costs(source, stage=stage)[0]
+    compared = blocks(source, stage=stage)[0]
     return compared, {block.name: block for block in compared.blocks}
 
 
 def test_figure_5_of_the_paper() -> None:
     """A bottleneck of width 256 costs about as much as a basic block of width 64."""
     compared, found = costs("resnet50", "conv2_x")
-    assert list(found) == ["page", "basic", "basic, at the inner width 64"]
+    assert list(found) == ["spec", "basic", "basic, at the inner width 64"]
     page, _, inner = compared.blocks
     assert page.formula == "1·1·256·64 + 3·3·64·64 + 1·1·64·256"
     assert page.weights == 69_632
@@ -54,25 +53,25 @@ def test_figure_5_of_the_paper() -> None:
 def test_a_bottleneck_is_17_16_and_a_basic_block_18_squares(stage: str, width: int) -> None:
     compared, found = costs("resnet50", stage)
     assert compared.width == width
-    assert compared.of_square(found["page"]) == Fraction(17, 16)
-    assert compared.of_square(found["basic"]) == 18
-    assert compared.times(found["basic"]) == Fraction(288, 17)
-    assert float(compared.times(found["basic"])) == pytest.approx(16.94, abs=0.005)
+    assert found["spec"].of_width_squared == Fraction(17, 16)
+    assert found["basic"].of_width_squared == 18
+    assert found["basic"].times == 288 / 17
+    assert found["basic"].times == pytest.approx(16.94, abs=0.005)
 
 
 def test_basic_blocks_are_compared_with_bottlenecks() -> None:
-    compared, found = costs("resnet34", "conv2_x")
-    assert list(found) == ["page", "bottleneck", "bottleneck, at 4 times the width"]
+    _, found = costs("resnet34", "conv2_x")
+    assert list(found) == ["spec", "bottleneck", "bottleneck, at 4 times the width"]
     assert found["bottleneck"].formula == "1·1·64·16 + 3·3·16·16 + 1·1·16·64"
     wide = found["bottleneck, at 4 times the width"]
     assert (wide.row, wide.weights) == ("[[1x1, 64], [3x3, 64], [1x1, 256]]", 69_632)
-    assert compared.of_square(wide) == 17
+    assert wide.of_width_squared == 17
 
 
 def test_cardinality_divides() -> None:
     """Xie et al. 2017, equation 4: 32·(256·4 + 3·3·4·4 + 4·256), about 70k as in ResNet-50."""
     _, found = costs("resnext50_32x4d", "conv2_x")
-    page = found["page"]
+    page = found["spec"]
     assert page.formula == "1·1·256·128 + 3·3·128·128/32 + 1·1·128·256"
     assert page.weights == 32 * (256 * 4 + 3 * 3 * 4 * 4 + 4 * 256) == 70_144
     assert found["bottleneck"].weights == 69_632
@@ -81,42 +80,42 @@ def test_cardinality_divides() -> None:
 
 def test_attention_is_a_term_of_its_own() -> None:
     _, found = costs("timm/seresnet50", "conv2_x")
-    assert found["page"].terms[-1] == "se: 2·256·16"
-    assert found["page"].weights == 69_632 + 2 * 256 * 16
-    assert found["page"].macs == 69_632 * 56 * 56 + 2 * 256 * 16
+    assert found["spec"].formula.split(" + ")[-1] == "se: 2·256·16"
+    assert found["spec"].weights == 69_632 + 2 * 256 * 16
+    assert found["spec"].macs == 69_632 * 56 * 56 + 2 * 256 * 16
     assert found["bottleneck"].weights == 69_632
     _, found = costs("timm/ecaresnet50d", "conv5_x")
-    assert found["page"].terms[-1] == "eca: 7"
+    assert found["spec"].formula.split(" + ")[-1] == "eca: 7"
 
 
 def test_a_shortcut_that_always_projects_is_counted() -> None:
-    compared, found = costs("paper/resnet34-C", "conv3_x")
-    assert found["page"].terms[-1] == "projection: 1·1·128·128"
-    assert compared.of_square(found["page"]) == 19
+    _, found = costs("paper/resnet34-C", "conv3_x")
+    assert found["spec"].formula.split(" + ")[-1] == "projection: 1·1·128·128"
+    assert found["spec"].of_width_squared == 19
 
 
 def test_branches_are_summed() -> None:
     compared, found = costs("googlenet", "inception3")
     convolutions = (192 * 64, 192 * 96, 9 * 96 * 128, 192 * 16, 9 * 16 * 32, 192 * 32)
-    assert found["page"].weights == sum(convolutions)
-    assert found["page"].macs == sum(convolutions) * 28 * 28
+    assert found["spec"].weights == sum(convolutions)
+    assert found["spec"].macs == sum(convolutions) * 28 * 28
     assert (compared.width, compared.repeats) == (256, False)
-    assert list(found) == ["page", "basic", "bottleneck"]
+    assert list(found) == ["spec", "basic", "bottleneck"]
 
 
 def test_plain_rows_are_counted_as_they_are_built() -> None:
     compared, found = costs("vgg16", "conv2")
-    assert found["page"].formula == "3·3·64·128 + 3·3·128·128"
+    assert found["spec"].formula == "3·3·64·128 + 3·3·128·128"
     assert not compared.repeats
     last, found = costs("paper/plain18", "conv3_x")
-    assert found["page"].formula == "3·3·128·128"
+    assert found["spec"].formula == "3·3·128·128"
     assert (last.count, last.repeats) == (4, False)
 
 
 def test_a_single_block_is_counted_as_if_it_repeated() -> None:
     page = "extends: resnet18\nstages: {conv3_x: '[[3x3, 128], [3x3, 128]]'}"
     compared, found = costs(loads(page), "conv3_x")
-    assert found["page"].formula == "3·3·128·128 + 3·3·128·128"
+    assert found["spec"].formula == "3·3·128·128 + 3·3·128·128"
     assert (compared.count, compared.repeats) == (1, True)
 
 
@@ -146,18 +145,18 @@ def test_blocks_that_cannot_repeat_are_counted_as_they_are_built(
 ) -> None:
     page = f"extends: resnet18\nstages: {{conv3_x: '{row}'}}"
     compared, found = costs(loads(page), "conv3_x")
-    assert found["page"].terms == terms
-    assert found["page"].macs == sum(map(value, terms)) * prod(compared.output[1:])
+    assert found["spec"].formula == " + ".join(terms)
+    assert found["spec"].macs == sum(map(value, terms)) * prod(compared.output[1:])
     assert not compared.repeats
 
 
 def test_rows_that_differ_are_counted_one_by_one() -> None:
-    found = block_costs("timm/ecaresnet50d_pruned", stage="conv3_x")
-    inner = [compared.blocks[0].terms[1] for compared in found]
+    found = blocks("timm/ecaresnet50d_pruned", stage="conv3_x")
+    inner = [compared.blocks[0].formula.split(" + ")[1] for compared in found]
     assert inner == ["3·3·85·37", "3·3·107·80", "3·3·120·85", "3·3·125·87"]
     rows = ["[[3x3, 128], [3x3, 128]]", "[[3x3, 128]]", "[[3x3, 128], [3x3, 128]] x 2"]
     page = loads(f"extends: resnet34\nstages: {{conv3_x: {json.dumps(rows)}}}")
-    assert [compared.count for compared in block_costs(page, stage="conv3_x")] == [3, 1]
+    assert [compared.count for compared in blocks(page, stage="conv3_x")] == [3, 1]
 
 
 def value(term: str) -> Fraction:
@@ -170,22 +169,22 @@ def value(term: str) -> Fraction:
 def test_formulas_agree_with_blocks_that_are_built(name: str) -> None:
     """The convolutions of the second and the last block of a row, and all multiplications."""
     spec = load(name)
-    found = elaborate_with_origins(spec)
+    found = elaboration_of(spec)
     known, sizes = Sizes(), [cast(ir.Size, spec.input)]
     for layer in found.network.layers:
         sizes.append(known.after(layer, sizes[-1]))
-    counted = {(c.stage, c.blocks[0].row): c for c in block_costs(spec)}
+    counted = {(c.stage, c.blocks[0].row): c for c in blocks(spec)}
     checked = set()
     for stage, number, row in numbered_blocks(spec):
-        start, stop = (found.blocks[f"{stage}.{n}"] for n in (number - 1, number))
+        start, stop = (found.blocks[f"{stage}.{n}"].stop for n in (number - 1, number))
         layers = ir.Sequence(found.network.layers[start:stop])
-        steps = traced(layers, sizes[start])[0]
+        visits = sized_visits(layers, sizes[start])[0]
         compared = counted[stage, format_row(replace(row, repeats=1))]
         page = compared.blocks[0]
-        convs = [step.leaf for step in steps if isinstance(step.leaf, ir.Conv)]
-        terms = [term for term in page.terms if not term.startswith(("se", "eca"))]
+        convs = [visit.node for visit in visits if isinstance(visit.node, ir.Conv)]
+        terms = [term for term in page.formula.split(" + ") if not term.startswith(("se", "eca"))]
         assert sum(map(value, terms)) == sum(prod(weight_shapes(c)["weight"]) for c in convs)
-        assert page.macs == sum(map(step_macs, steps))
+        assert page.macs == sum(map(visit_macs, visits))
         assert compared.output == sizes[stop]
         checked.add((stage, page.row))
     assert checked or not any(stage.rows[0].repeats > 1 for stage in spec.stages.values())
@@ -195,7 +194,7 @@ def numbered_blocks(spec: Spec) -> Iterator[tuple[str, int, Row]]:
     """The second and the last block of each row that repeats, by their numbers in the stage."""
     for name, stage in spec.stages.items():
         number = 0
-        for row in filter(convolves, stage.rows):
+        for row in (row for row in stage.rows if row.is_block):
             if row.repeats > 1:
                 yield name, number + 2, row
                 yield name, number + row.repeats, row
@@ -207,10 +206,10 @@ def numbered_blocks(spec: Spec) -> Iterator[tuple[str, int, Row]]:
 @settings(max_examples=FEW)
 @given(specs())
 def test_every_page_has_an_answer(spec: Spec) -> None:
-    for compared in block_costs(spec):
+    for compared in blocks(spec):
         for block in compared.blocks:
-            assert sum(map(value, block.terms)) == block.weights > 0
-    assert max(map(len, lines(block_costs(spec)))) <= 100
+            assert sum(map(value, block.formula.split(" + "))) == block.weights > 0
+    assert max(map(len, block_lines(blocks(spec)))) <= 100
 
 
 # ---------------------------------------------------------------- the command
@@ -221,7 +220,7 @@ def test_blocks_prints_formulas_and_ratios() -> None:
     assert result.exit_code == 0
     assert result.stdout == (
         "conv2_x: 3 blocks of width w = 256 on maps of 56x56\n"
-        "  page: [[1x1, 64], [3x3, 64], [1x1, 256]]\n"
+        "  spec: [[1x1, 64], [3x3, 64], [1x1, 256]]\n"
         "    1·1·256·64 + 3·3·64·64 + 1·1·64·256 = 69,632 = 17/16 w²; "
         "× 56·56 = 218,365,952 MACs\n"
         "  basic: [[3x3, 256], [3x3, 256]], 16.94 times as much\n"
@@ -229,7 +228,7 @@ def test_blocks_prints_formulas_and_ratios() -> None:
         "  basic, at the inner width 64: [[3x3, 64], [3x3, 64]], 1.06 times as much\n"
         "    3·3·64·64 + 3·3·64·64 = 73,728 = 9/8 w²; × 56·56 = 231,211,008 MACs\n"
         "\n"
-        "Counted behind the first of a stage: w channels in and out, identity shortcut; "
+        "Counted after the first of a stage: w channels in and out, identity shortcut; "
         "no norms, no biases.\n"
     )
     assert result.stderr == ""
@@ -253,8 +252,8 @@ def test_a_width_without_a_bottleneck_is_said() -> None:
 
 def test_a_stage_without_convolutions_has_no_block() -> None:
     page = loads("extends: resnet18\nstages: {pool: '[[2x2 max pool]]'}")
-    assert block_costs(page, stage="pool") == []
-    assert lines([]) == ["no block: the rows have no convolution"]
+    assert blocks(page, stage="pool") == []
+    assert block_lines([]) == ["no blocks: the rows have no convolution"]
 
 
 @pytest.mark.parametrize("name", ["googlenet", "resnet50", "timm/seresnet50", "timm/senet154"])
@@ -290,8 +289,8 @@ def test_another_input_gives_other_maps() -> None:
     ("arguments", "message"),
     [
         (("resnet5O",), "did you mean 'resnet50'?"),
-        (("resnet50", "--stage", "conv6_x"), "'conv6_x' is no stage of this page"),
-        (("resnet50", "--stage", "head"), "stages are conv2_x, conv3_x, conv4_x, conv5_x"),
+        (("resnet50", "--stage", "conv6_x"), "'conv6_x' is not a stage of this network"),
+        (("resnet50", "--stage", "head"), "stages: conv2_x, conv3_x, conv4_x, conv5_x"),
         (("resnet50", "--input", "1x224x224"), "1 channels come in"),
         (("resnet50", "--input", "big"), "the input "),
     ],

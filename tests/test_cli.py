@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from resnet_dsl import zoo
 from resnet_dsl.cli import COMMANDS, main
-from resnet_dsl.language.json_schema import json_schema
+from resnet_dsl.language.json_schema import schema
 from resnet_dsl.language.shipped import zoo_path
 
 REJECT = Path(__file__).parent / "reject"
@@ -47,7 +47,7 @@ def test_check_says_all_errors_of_all_pages_at_once(monkeypatch: pytest.MonkeyPa
         "wrong-expect.yaml:10:30:",
         "wrong-expect.yaml:10:39:",
     ]
-    assert result.stderr.endswith("2 of 3 pages cannot be used\n")
+    assert result.stderr.endswith("2 of 3 specs have errors\n")
 
 
 @pytest.mark.parametrize("page", sorted(REJECT.glob("*.yaml")), ids=lambda page: page.stem)
@@ -59,7 +59,7 @@ def test_every_broken_page_exits_with_2(page: Path) -> None:
 
 
 def test_schema_prints_the_schema() -> None:
-    assert json.loads(run("schema").stdout) == json_schema()
+    assert json.loads(run("schema").stdout) == schema()
 
 
 def test_zoo_lists_names() -> None:
@@ -126,11 +126,11 @@ def test_a_full_disk_is_a_diagnostic() -> None:
 
 def test_an_interrupt_is_no_difference() -> None:
     code = """
-from resnet_dsl import pages
 from resnet_dsl.cli import main
+from resnet_dsl.sources import resolve
 def interrupted(*_):
     raise KeyboardInterrupt
-pages.resolve = interrupted
+resolve.resolve = interrupted
 main(["check", "resnet18"])
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -27,7 +27,7 @@ def run(*arguments: object) -> Result:
 
 def said(found: Diff) -> dict[str, dict[str, tuple[Any, Any]]]:
     """The words that differ, by part."""
-    return {part.name: {w.key: (w.a, w.b) for w in part.words} for part in found.parts}
+    return {part.name: {w.key: (w.a, w.b) for w in part.keys} for part in found.parts}
 
 
 def differing(page: str, base: str = "resnet50") -> dict[str, dict[str, tuple[Any, Any]]]:
@@ -306,8 +306,8 @@ stages:
 def test_auxiliary_classifiers_are_parts() -> None:
     moved = "extends: googlenet\naux: {{inception4.1: null, inception4.4: null, {}: [1000-d fc]}}"
     one, other = (loads(moved.format(f"inception4.{block}")) for block in (2, 3))
-    behind = {"behind": ("conv3_x.2", "conv3_x.3")}
-    assert said(diff(one, other)) == {"aux conv3_x.2 → aux conv3_x.3": behind}
+    after = {"after": ("conv3_x.2", "conv3_x.3")}
+    assert said(diff(one, other)) == {"aux conv3_x.2 → aux conv3_x.3": after}
     layers = differing("aux: {inception4.1: [1000-d fc]}", "googlenet")
     assert list(layers) == ["aux conv3_x.1"]
     added = said(diff(one, "googlenet"))
@@ -334,7 +334,7 @@ def test_networks_without_a_normal_form_are_compared_as_written(tmp_path: Path) 
     assert said(found) == {"head": {"layers": layers}}
     result = run(*pages)
     assert result.exit_code == 1
-    assert f"compared as written: {pages[0]} has no page in normal form" in result.stdout
+    assert f"compared as written: {pages[0]} has no normal form" in result.stdout
     assert run(pages[0], "cifar/resnet20").exit_code == 1
 
 
@@ -347,14 +347,14 @@ def assert_lawful(a: Spec, b: Spec) -> None:
     """Unequal where the networks are, in at least one word; what parts cost more is the total."""
     found = diff(a, b)
     assert found.equal == (elaborate(a) == elaborate(b))
-    assert found.equal == (not any(part.words for part in found.parts))
+    assert found.equal == (not any(part.keys for part in found.parts))
     assert found.refused is None
     for key in ("params", "macs"):
         more = sum(after - before for before, after in (getattr(p, key) for p in found.parts))
         assert more == found.totals[key][1] - found.totals[key][0]
     back = diff(b, a)
     assert back.totals == {key: both[::-1] for key, both in found.totals.items()}
-    assert [len(part.words) for part in back.parts] == [len(part.words) for part in found.parts]
+    assert [len(part.keys) for part in back.parts] == [len(part.keys) for part in found.parts]
 
 
 @pytest.mark.parametrize(("a", "b"), NEIGHBOURS[::12])
@@ -374,7 +374,7 @@ def test_any_page_differs_from_another_network_in_a_word(spec: Spec) -> None:
     assert diff(spec, spec).equal
     found = diff(spec, "cifar/resnet20")
     assert found.equal == (elaborate(spec) == elaborate(load("cifar/resnet20")))
-    assert found.equal or any(part.words for part in found.parts)
+    assert found.equal or any(part.keys for part in found.parts)
 
 
 # ---------------------------------------------------------------- the command
@@ -421,11 +421,11 @@ def test_json_has_every_difference() -> None:
     shared, stem = found["parts"]
     assert shared == {
         "name": "all stages",
-        "words": [{"key": "projection", "a": "1x1", "b": "average pool, 1x1"}],
+        "keys": [{"key": "projection", "a": "1x1", "b": "average pool, 1x1"}],
         "params": [0, 0],
         "macs": [0, 0],
     }
-    assert stem["words"][0]["a"] == ["7x7, 64, /2", "3x3 max pool, /2"]
+    assert stem["keys"][0]["a"] == ["7x7, 64, /2", "3x3 max pool, /2"]
     assert found["totals"]["layers"] == [50, 52]
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
-from resnet_dsl.elaboration import elaborate_with_origins
-from resnet_dsl.folds.count import leaves
+from resnet_dsl.elaboration import elaboration_of
+from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import Residual
 from resnet_dsl.language.spec import CHOICES, DEFAULTS, Expect, Stage
-from resnet_dsl.notation import Conv, Row
+from resnet_dsl.notation.terms import Conv, Row
 
 PAGE = """
 input: 3x64x64
@@ -27,10 +27,8 @@ head: []
 
 def blocks(stage: str, block: str = "") -> list[ir.Layer]:
     """The layers of the second stage."""
-    found = elaborate_with_origins(
-        loads(PAGE.format(stage=stage, block=block and f"block: {block}"))
-    )
-    return [found.network.layers[i] for i in found.stages["conv3_x"]]
+    found = elaboration_of(loads(PAGE.format(stage=stage, block=block and f"block: {block}")))
+    return [found.network.layers[i] for i in found.stages["conv3_x"].layers]
 
 
 def strides(layer: ir.Layer) -> list[int]:

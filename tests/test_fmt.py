@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from resnet_dsl import Spec, SpecError, dumps, zoo
 from resnet_dsl.cli import main
 from resnet_dsl.language.shipped import zoo_path
-from resnet_dsl.reader import read, read_page, read_text
+from resnet_dsl.reader import read, read_spec, read_text
 from resnet_dsl.reader.layout import formatted
 from tests.strategies import FEW, written_specs
 
@@ -41,7 +41,7 @@ def tidied(text: str) -> str:
     "page", [*map(zoo_path, zoo()), *sorted(EXAMPLES.glob("*.yaml"))], ids=lambda page: page.stem
 )
 def test_shipped_pages_are_in_canonical_form(page: Path) -> None:
-    assert formatted(read_page(page)) == page.read_text(encoding="utf-8")
+    assert formatted(read_spec(page)) == page.read_text(encoding="utf-8")
 
 
 @settings(max_examples=FEW)
@@ -330,9 +330,9 @@ def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, o
     result = run(option, "broken.yaml", "sloppy.yaml", "nowhere.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
-    assert lines[0] == "broken.yaml:2:8: error[row]: 'fc ten' is no layer"
+    assert lines[0] == "broken.yaml:2:8: error[row]: 'fc ten' is not a layer"
     assert {"rewrote sloppy.yaml", "would rewrite sloppy.yaml"} & set(lines)
-    assert lines[-1] == "2 of 3 pages cannot be used"
+    assert lines[-1] == "2 of 3 specs have errors"
     assert (folder / "broken.yaml").read_bytes() == broken
 
 
@@ -345,7 +345,7 @@ def test_the_good_pages_are_printed_beside_a_bad_one() -> None:
 def test_pages_of_the_zoo_are_not_rewritten() -> None:
     result = run("--write", "resnet50")
     assert result.exit_code == 2
-    assert "a page of your own: resnet-dsl new NAME --like resnet50" in result.stderr
+    assert "a spec of your own: resnet-dsl new NAME --like resnet50" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--write", "--check", "tidy.yaml"], ["--write", "-"], []])

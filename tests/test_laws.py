@@ -8,15 +8,9 @@ from hypothesis import given
 from resnet_dsl import dumps, elaborate, ir, recover
 from resnet_dsl.ir import Layer, Network
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation import (
-    HeadLayer,
-    Row,
-    RowLayer,
-    format_layer,
-    format_row,
-    parse_layer,
-    parse_row,
-)
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_row import parse_row
+from resnet_dsl.notation.terms import HeadLayer, Row, RowLayer, format_layer, format_row
 from resnet_dsl.reader import read
 from tests.strategies import head_layers, networks, row_layers, rows, specs, written_specs
 

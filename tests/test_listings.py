@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from resnet_dsl import load
-from resnet_dsl.elaboration import elaborate_with_origins
-from resnet_dsl.folds.shape import Step, trace
-from resnet_dsl.ir import Conv, Pool, Shape
+from resnet_dsl.elaboration import elaboration_of
+from resnet_dsl.folds.shape import SIZE_RULES
+from resnet_dsl.folds.walk import Visit, walk
+from resnet_dsl.ir import Conv, LayerPath, Pool, Shape, Size
 
 FOLDER = Path(__file__).parent / "listings"
 
 
-def listed(step: Step, stage: str, block: str) -> list[str] | None:
+def listed(step: Visit[Size], stage: str, block: str) -> list[str] | None:
     """A step as a line of the listing; projections have none."""
     if "shortcut" in step.path:
         return None
-    match step.leaf, step.before, step.after:
+    match step.node, step.before, step.after:
         case Conv() as conv, Shape(height=before), Shape(height=after):
             numbers = (conv.kernel, conv.in_channels, conv.out_channels, conv.stride, conv.padding)
             return [stage, block, "conv", *map(str, (*numbers, before, after))]
@@ -33,16 +34,18 @@ def listed(step: Step, stage: str, block: str) -> list[str] | None:
 
 @pytest.mark.parametrize("name", ["resnet34", "resnet50"])
 def test_layers_agree_with_the_listing(name: str) -> None:
-    found = elaborate_with_origins(load(name))
-    stages = {i: (stage, i - r.start + 1) for stage, r in found.stages.items() for i in r}
+    found = elaboration_of(load(name))
+    stages = {
+        i: (stage, i - r.layers.start + 1) for stage, r in found.stages.items() for i in r.layers
+    }
     size = found.network.input
     lines = []
     for i, layer in enumerate(found.network.layers):
         stage, number = stages.get(i, ("conv1", 0))
-        walk = trace(layer, size, (i,))
+        visits = walk(layer, size, SIZE_RULES, LayerPath((i,)))
         while True:
             try:
-                line = listed(next(walk), stage, str(number or ""))
+                line = listed(next(visits), stage, str(number or ""))
             except StopIteration as end:
                 size = end.value
                 break

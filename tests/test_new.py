@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from resnet_dsl import Spec, dumps, load, loads, zoo
 from resnet_dsl.cli import main
-from resnet_dsl.reader import read_page
+from resnet_dsl.reader import read_spec
 from resnet_dsl.reader.layout import is_formatted
 from resnet_dsl.sources.new_variant import variant
 
@@ -77,7 +77,7 @@ def test_new_writes_a_page_that_checks(folder: Path) -> None:
         "#   - average pool",
         "#   - 1000-d fc",
     ]
-    assert is_formatted(read_page("mine.yaml"))
+    assert is_formatted(read_spec("mine.yaml"))
     assert run("check", "mine.yaml").stdout == "mine.yaml: ok\n"
 
 
@@ -126,7 +126,7 @@ def test_a_name_may_come_with_its_suffix(folder: Path) -> None:
 def test_a_name_leads_nowhere_else(folder: Path, name: str) -> None:
     result = run("new", name)
     assert result.exit_code == 2
-    assert "is no name of a file" in result.stderr
+    assert "is not a name of a file" in result.stderr
     assert list(folder.iterdir()) == []
 
 
@@ -165,13 +165,13 @@ def test_nothing_is_written_over(folder: Path) -> None:
     [
         (["--like", "resnet5O"], "did you mean 'resnet50'?"),
         (["--like", "nowhere.yaml"], "nowhere.yaml: no such file"),
-        (["--like", ""], "is no spec of the zoo"),
+        (["--like", ""], "is not a spec of the zoo"),
         (["--like", "."], "is a directory"),
         (["--like", "broken.yaml"], "broken.yaml:2:8: error[row]"),
         (["--like", "binary.yaml"], "not a text file"),
         (["--like", "vanishing.yaml"], "vanishing.yaml:2:"),
         (["--like", "page.txt"], "a file ends in .yaml"),
-        (["--like", "page.yaml", "-o", "below/x.yaml"], "outside the new page's folder"),
+        (["--like", "page.yaml", "-o", "below/x.yaml"], "outside the new spec's folder"),
         (["-o", "no/x.yaml"], "no such folder"),
         (["-o", "below"], "is a folder"),
         (["-o", "page.txt/x.yaml"], "no such folder"),

@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from resnet_dsl.notation import (
-    NotationError,
-    format_layer,
-    format_row,
-    parse_layer,
-    parse_row,
-)
+from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_row import parse_row
+from resnet_dsl.notation.terms import format_layer, format_row
 
 FOLDER = Path(__file__).parent / "notation"
 
@@ -73,7 +69,7 @@ def test_layers_of_stem_and_head(text: str, canonical: str) -> None:
         ("[]", "]", "like"),
         ("[[3x3, 64],]", "]", "a layer is written"),
         ("[[3x3, 64]|]", "]", "like"),
-        ("[[3x3, 64, /2, stride 2]]", "stride 2", "say it once"),
+        ("[[3x3, 64, /2, stride 2]]", "stride 2", "give it once"),
         ("[[3x3 max pool, C=2]]", "C=2", "it takes stride, pad, ceil"),
         ("[[3x3, 64, ceil]]", "ceil", "it takes C, stride"),
         ("[[3x3 max pool, pad 2]]", "3x3 max pool, pad 2", "at most 1"),

@@ -13,8 +13,20 @@ import pytest
 
 from resnet_dsl import analyze, elaborate, load, loads
 from resnet_dsl.folds.count import leaf_params, macs
-from resnet_dsl.folds.shape import Step, traced
-from resnet_dsl.ir import Act, AdaptivePool, BatchNorm, Conv, Leaf, Linear, Pool, Sequence, Shape
+from resnet_dsl.folds.shape import sized_visits
+from resnet_dsl.folds.walk import Visit
+from resnet_dsl.ir import (
+    Act,
+    AdaptivePool,
+    BatchNorm,
+    Conv,
+    Leaf,
+    Linear,
+    Pool,
+    Sequence,
+    Shape,
+    Size,
+)
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "counting.md"
@@ -81,21 +93,21 @@ PRINTED = {
 """For torchvision's ResNet-50 at 3x224x224."""
 
 
-def steps(page: str) -> list[Step]:
-    return traced(Sequence(elaborate(load(page)).layers), IMAGE)[0]
+def steps(page: str) -> list[Visit[Size]]:
+    return sized_visits(Sequence(elaborate(load(page)).layers), IMAGE)[0]
 
 
-def entering(found: list[Step], *kinds: type[Leaf]) -> int:
+def entering(found: list[Visit[Size]], *kinds: type[Leaf]) -> int:
     """How many numbers enter the layers of some kinds."""
-    return sum(prod(step.before) for step in found if isinstance(step.leaf, kinds))
+    return sum(prod(step.before) for step in found if isinstance(step.node, kinds))
 
 
-def biases(found: list[Step]) -> int:
+def biases(found: list[Visit[Size]]) -> int:
     """Additions of biases: one for each number that a biased layer puts out."""
     return sum(
         prod(step.after)
         for step in found
-        if isinstance(step.leaf, Linear) or (isinstance(step.leaf, Conv) and step.leaf.bias)
+        if isinstance(step.node, Linear) or (isinstance(step.node, Conv) and step.node.bias)
     )
 
 
@@ -117,7 +129,7 @@ def test_the_table_states_what_the_trace_shows() -> None:
         "MACs": macs(found),
         "bias of the classifier": biases(found),
         "params of batch norms": sum(
-            leaf_params(step.leaf) for step in found if isinstance(step.leaf, BatchNorm)
+            leaf_params(step.node) for step in found if isinstance(step.node, BatchNorm)
         ),
         "numbers into batch norms": entering(found, BatchNorm),
         "numbers into activations": entering(found, Act),

@@ -23,7 +23,9 @@ def run(*arguments: str) -> Result:
 
 
 def as_set(name: str, *settings: str) -> Spec:
-    return resolve(name, settings).spec
+    spec = resolve(name, settings).spec
+    assert spec is not None
+    return spec
 
 
 ROWS = {
@@ -84,6 +86,7 @@ VARIANTS = [
 @pytest.mark.parametrize(("setting", "variant"), VARIANTS, ids=[case[0] for case in VARIANTS])
 def test_a_setting_is_a_variant(setting: str, variant: str) -> None:
     found = resolve("resnet50", [setting])
+    assert found.spec is not None
     expected = loads(f"extends: resnet50\n{variant}")
     assert found.network == elaborate(expected)
     assert found.spec.init == expected.init
@@ -144,7 +147,7 @@ def test_claims_of_the_page_are_dropped_and_its_name_stays() -> None:
     assert (found.name, found.expect.layers) == ("resnet50", None)
     assert as_set("resnet50", "name=mine").name == "mine"
     assert as_set("resnet50", "expect.layers=50").expect.layers == 50
-    with pytest.raises(SpecError, match="the network has 50 layers, 51 are expected"):
+    with pytest.raises(SpecError, match="the network has 50 layers, 51 expected"):
         as_set("resnet50", "expect.layers=51")
 
 
@@ -160,6 +163,7 @@ def test_files_are_set_as_zoo_names_are(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(PAGE)
     found = resolve(path, ["stages.conv3_x.stride=1"]).spec
+    assert found is not None
     stage = found.stages["conv3_x"]
     assert (stage.output, stage.stride, stage.antialias) == (None, 1, "blur")
     with pytest.raises(SpecError, match="conv3_x gives 28x28, not 27x27") as error:
@@ -180,11 +184,11 @@ FAULTS = [
     ("", "value", 1, "sets nothing"),
     ("=1", "value", 1, "step left out"),
     ("stem..pad=0", "value", 1, "step left out"),
-    ("stem.1.pad=0\nname: x", "value", 1, "no printable line"),
+    ("stem.1.pad=0\nname: x", "value", 1, "not a printable line"),
     (f"{'a.' * 5000}a=1", "limit", 1, "5,001 steps"),
     ("stm.1.pad=0", "unknown-key", 1, "did you mean 'stem'?"),
     ("block.stride_onn=first", "unknown-key", 7, "did you mean 'stride_on'?"),
-    ("stages.conv7_x.stride=1", "unknown-key", 8, "'conv7_x' is no stage"),
+    ("stages.conv7_x.stride=1", "unknown-key", 8, "'conv7_x' is not a stage"),
     ("stages.conv3_x.strid=1", "unknown-key", 16, "did you mean 'stride'?"),
     ("stem.2.pad=0", "unknown-key", 6, "items count from 0: 0 to 1"),
     ("stem.pad=0", "unknown-key", 6, "stem has no item pad"),
@@ -202,23 +206,23 @@ FAULTS = [
     ("output_stride=null", "unknown-key", 1, "nothing to remove"),
     ("extends=resnet18", "extends", 1, "cannot change its base"),
     # the value
-    ("stem.1.pad=x", "value", 12, "'x' is no whole number"),
+    ("stem.1.pad=x", "value", 12, "'x' is not a whole number"),
     ("stem.1.pad=-1", "value", 12, "at least 0"),
     ("stem.0.C=0", "value", 10, "at least 1"),
     ("stem.1.pad=2", "row", 12, "more than half its window"),
     ("stem.1.ceil=3", "value", 13, "neither true nor false"),
     ("stem.0.kernel=null", "value", 15, "cannot be left out"),
     ("stem.0.channels=99999999", "limit", 17, "too large"),
-    ("stem.0=7x7 64", "row", 8, "'7x7 64' is no layer"),
+    ("stem.0=7x7 64", "row", 8, "'7x7 64' is not a layer"),
     ("stem.0=softmax", "row", 8, "belongs to the head"),
     ("stages.conv3_x.rows.0.repeats=0", "value", 31, "at least 1"),
-    ("stages.conv3_x.rows.0.1=se x", "row", 25, "no layer"),
-    ("stages.conv3_x=[[3x3, 64], [3x3 64]] x 3", "row", 29, "'3x3 64' is no layer"),
+    ("stages.conv3_x.rows.0.1=se x", "row", 25, "not a layer"),
+    ("stages.conv3_x=[[3x3, 64], [3x3 64]] x 3", "row", 29, "'3x3 64' is not a layer"),
     ("stages.conv3_x.rows.0.1.C=3", "cardinality", 27, "do not divide into 3 groups"),
     ("stages.conv3_x.rows.0=null", "missing", 23, "there are no rows"),
     ("block.stride_on=frist", "value", 17, "it takes 'spatial' or 'first'"),
-    ("output_stride=7", "value", 15, "7 is no value"),
-    ("input=3x32", "value", 7, "'3x32' is no size"),
+    ("output_stride=7", "value", 15, "7 is not a value"),
+    ("input=3x32", "value", 7, "'3x32' is not a size"),
     ('input="3x32', "yaml", 12, "unexpected end"),
     ("input=!x 3", "yaml", 7, "the tag !x has no meaning"),
     ("stem={", "yaml", 7, ""),
@@ -243,7 +247,7 @@ def test_a_fault_is_shown_in_the_text_of_its_setting() -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr == (
-        "--set:1:12: error[value]: 'x' is no whole number\n"
+        "--set:1:12: error[value]: 'x' is not a whole number\n"
         "  |\n"
         "1 | stem.1.pad=x\n"
         "  |            ^\n"
@@ -275,7 +279,7 @@ def test_any_setting_gives_a_network_or_a_diagnostic(key: str, value: str, equal
 
 def test_summaries_take_settings() -> None:
     found = summary("resnet50", overrides=["block.stride_on=first"])
-    assert (found.field, found.cost.macs) == (483, load("paper/resnet50").expect.macs)
+    assert (found.receptive_field, found.macs) == (483, load("paper/resnet50").expect.macs)
     arguments = ("resnet18", "resnet50", "--set", "head.1=10-d fc")
     one, other = json.loads(run("summary", *arguments, "--json").stdout)
     assert [part["params"] for part in (one["parts"][-1], other["parts"][-1])] == [5_130, 20_490]

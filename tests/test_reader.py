@@ -14,8 +14,8 @@ from resnet_dsl.diagnostics import Diagnostic, split_lines
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.shipped import zoo_path
 from resnet_dsl.language.spec import BatchNorm
-from resnet_dsl.notation import format_row
-from resnet_dsl.reader import find, read_text
+from resnet_dsl.notation.terms import format_row
+from resnet_dsl.reader import find_spec, read_text
 
 
 def rows(spec: Spec) -> dict[str, list[str]]:
@@ -98,7 +98,7 @@ def test_links_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BASE)
     (inside / "link.yaml").symlink_to(tmp_path / "base.yaml")
     (inside / "page.yaml").write_text("extends: link.yaml")
-    with pytest.raises(SpecError, match="outside the page's folder"):
+    with pytest.raises(SpecError, match="outside the spec's folder"):
         load(inside / "page.yaml")
 
 
@@ -114,7 +114,7 @@ def test_bases_that_are_no_files_are_named(tmp_path: Path) -> None:
     for name, message in {
         "loop.yaml": "symbolic links",
         "a" * 300 + ".yaml": "too long",
-        r"a\0.yaml": "no spec of the zoo",
+        r"a\0.yaml": "not a spec of the zoo",
     }.items():
         (tmp_path / "page.yaml").write_text(f'extends: "{name}"')
         with pytest.raises(SpecError, match=message):
@@ -168,7 +168,7 @@ def test_faults_are_placed_to_the_character(text: str, place: tuple[int, int], m
 
 @pytest.mark.parametrize("value", ["010", "off", "1:30", "0x10", "1_000", "12.5e"])
 def test_words_that_yaml_readers_disagree_about_are_words(value: str) -> None:
-    with pytest.raises(SpecError, match=f"'{value}' is no whole number"):
+    with pytest.raises(SpecError, match=f"'{value}' is not a whole number"):
         loads(f"extends: resnet18\nexpect: {{params: {value}}}")
 
 
@@ -204,8 +204,8 @@ def test_a_name_means_the_zoo_and_a_suffix_a_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "resnet18").write_text(BASE)
     (tmp_path / "mine").write_text(BASE)
-    assert find("resnet18") == zoo_path("resnet18")
-    assert find(Path("resnet18")) == Path("resnet18")
+    assert find_spec("resnet18") == zoo_path("resnet18")
+    assert find_spec(Path("resnet18")) == Path("resnet18")
     assert load("mine").name == "base"
     with pytest.raises(SpecError, match=r"resnet18\.yaml: no such file"):
         load("resnet18.yaml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resnet_dsl import load, loads, zoo
-from resnet_dsl.notation import Dropout, DropPath
+from resnet_dsl.notation.terms import Dropout, DropPath
 from resnet_dsl.report.tracing import TraceLine, trace
 
 BROUGHT = {"batchnorm", "groupnorm", "evonorm", "frn", "relu", "tanh", "silu", "add", "concat"}
@@ -25,7 +25,7 @@ def _short(line: TraceLine) -> str:
 NORMS = {
     "bn1": "norm: batch",
     "bn2": "norm: batch",
-    "relu": "activation: relu, behind the addition",
+    "relu": "activation: relu, after the addition",
 }
 BOTTLENECK = {**NORMS, "bn3": "norm: batch"}
 
@@ -79,10 +79,10 @@ def test_reasons_of_pre_activated_blocks() -> None:
         ("conv", None),
         ("add", "identity shortcut"),
     ]
-    behind = "pre-activation: behind the last block"
+    after = "pre-activation: after the last block"
     assert reasons("cifar/preact_resnet110", "head") == {
-        "bn1": behind,
-        "relu": behind,
+        "bn1": after,
+        "relu": after,
         "flatten": "fc takes a vector",
     }
     assert reasons("cifar/preact_resnet110", "stem") == {}
@@ -94,7 +94,7 @@ def test_what_pre_activated_blocks_leave_is_in_no_block() -> None:
         "cifar/preact_resnet110", overrides=[setting], stage="conv4_x"
     ).lines
     assert [line.block for line in (first, second, third)] == [None, None, 1]
-    assert first.why == second.why == "pre-activation: behind the last block"
+    assert first.why == second.why == "pre-activation: after the last block"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_pre_activated_blocks_leave_is_in_no_block() -> None:
 )
 def test_reasons_of_anti_aliasing(name: str, pool: str) -> None:
     found = reasons(name, "conv3_x", 1)
-    assert found[pool] == "anti-aliasing: strides by 2 behind the convolution"
+    assert found[pool] == "anti-aliasing: strides by 2 after the convolution"
     assert "conv2" not in found
     assert pool not in reasons(name, "conv3_x", 2)
 

@@ -8,7 +8,7 @@ import pytest
 
 from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
 from resnet_dsl.ir import Layer, Shape
-from resnet_dsl.notation import format_row
+from resnet_dsl.notation.terms import format_row
 
 PAGE = """input: 3x64x64
 stem:
@@ -128,38 +128,39 @@ BODY = ir.Sequence((CONV, ACT, CONV))
     ("layers", "path", "what"),
     [
         ([CONV, ACT, CONV, ir.Residual(body=CONV, after=ACT)], (2,), "without an activation"),
-        ([ir.Residual(body=BODY)], (0,), "without an activation around its addition"),
-        ([ir.Residual(body=ACT, after=ACT)], (0, "body", 0), "stands alone"),
+        ([ir.Residual(body=BODY)], (0,), "without an activation before or after it"),
+        ([ir.Residual(body=ACT, after=ACT)], (0, "body", 0), "an activation here"),
         ([ir.Residual(body=ir.Dropout(0.5), after=ACT)], (0,), "without a convolution"),
         (
             [ir.Residual(body=BODY, shortcut=ir.Dropout(0.5), after=ACT)],
             (0, "shortcut"),
-            "no identity, projection or padding",
+            "not an identity, a projection or a padding",
         ),
         (
             [ir.Residual(body=ir.sequence(CONV, ir.Act("gelu"), CONV), after=ACT)],
             (0,),
-            "two activations",
+            "two kinds of norms or activations",
         ),
         ([ir.AdaptivePool()], (), "without a stage"),
         (
             [ir.Residual(body=BODY, shortcut=replace(CONV, kernel=5, padding=2), after=ACT)],
             (0,),
-            "no page says",
+            "this layer",
         ),
     ],
 )
 def test_what_cannot_be_said_is_refused_with_its_place(
-    layers: list[Layer], path: ir.Path, what: str
+    layers: list[Layer], path: tuple[int | str, ...], what: str
 ) -> None:
     with pytest.raises(SpecError) as caught:
         recover(ir.network(Shape(3, 8, 8), *layers))
     (fault,) = caught.value.diagnostics
-    assert (fault.code, fault.path) == ("unsayable", path)
+    assert (fault.code, fault.layer) == ("unsupported", path or None)
+    assert fault.message.startswith("no spec can express ")
     assert what in fault.message
 
 
-def test_pools_side_by_side_stand_in_a_stage_of_any_manner() -> None:
+def test_pools_side_by_side_stand_in_a_stage_of_any_kind() -> None:
     rows = ["[[1x1, 4]]", "[[blur pool, /1] | [3x3 max pool, /1]]"]
     spec = loads(f"""
     input: 4x24x24

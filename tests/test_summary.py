@@ -11,7 +11,8 @@ from resnet_dsl import SpecError, elaborate, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.folds.memory import peak_activations
-from resnet_dsl.report.layer_counts import arithmetic, layer_counts
+from resnet_dsl.render.layer_count_text import arithmetic
+from resnet_dsl.report.layer_counts import layers
 from resnet_dsl.report.summaries import summary
 
 
@@ -72,19 +73,17 @@ def test_peaks_of_maps_that_live_at_once(name: str, peak: int) -> None:
 def test_parts_of_a_summary_add_up() -> None:
     found = summary("resnet50")
     for number in ("layers", "params", "buffers", "macs", "activations"):
-        assert sum(getattr(part.cost, number) for part in found.parts) == getattr(
-            found.cost, number
-        )
-    assert [part.field for part in found.parts] == [11, 35, 91, 267, 427, None]
+        assert sum(getattr(part, number) for part in found.parts) == getattr(found, number)
+    assert [part.receptive_field for part in found.parts] == [11, 35, 91, 267, 427, None]
     norms = 53
-    assert found.sizes["float16"] == 2 * (25_557_032 + found.cost.buffers - norms) + 8 * norms
+    assert found.bytes["float16"] == 2 * (25_557_032 + found.buffers - norms) + 8 * norms
 
 
 def test_stages_may_be_called_stem_and_head() -> None:
     rows = 'stem: "[[3x3, 16], [3x3, 16]] x 2", head: "[[3x3, 32], [3x3, 32]] x 2"'
     page = f"input: 3x32x32\nstem: ['3x3, 16']\nstages: {{{rows}}}\nhead: [average pool, 10-d fc]"
     found = summary(loads(page))
-    assert [(part.name, part.cost.layers, part.field) for part in found.parts] == [
+    assert [(part.name, part.layers, part.receptive_field) for part in found.parts] == [
         ("stem", 1, 3),
         ("stem", 4, 11),
         ("head", 4, 25),
@@ -94,15 +93,15 @@ def test_stages_may_be_called_stem_and_head() -> None:
 
 def test_another_input_is_summed_up() -> None:
     small, large = summary("resnet18"), summary("resnet18", "3x448x448")
-    assert large.cost.activations == 4 * small.cost.activations
-    assert large.peak == 4 * small.peak
-    assert (large.field, large.sizes) == (small.field, small.sizes)
+    assert large.activations == 4 * small.activations
+    assert large.peak_activation_bytes == 4 * small.peak_activation_bytes
+    assert (large.receptive_field, large.bytes) == (small.receptive_field, small.bytes)
     with pytest.raises(SpecError, match="1 channels come in"):
         summary("resnet18", "1x224x224")
 
 
 def test_the_count_of_layers_has_its_arithmetic() -> None:
-    assert arithmetic(layer_counts("resnet18")) == [
+    assert arithmetic(layers("resnet18")) == [
         "1 stem + 16 in blocks + 1 fc = 18 layers",
         "not counted: 3 projections, 20 batch norms, 17 activations, 2 pools, 8 additions",
         "all convolutions: 20; with fully connected layers: 21",
@@ -111,12 +110,12 @@ def test_the_count_of_layers_has_its_arithmetic() -> None:
 
 
 def test_layers_beside_the_longest_path_are_said() -> None:
-    found = layer_counts("googlenet")
+    found = layers("googlenet")
     assert (found.stem, found.blocks, found.head, found.layers) == (3, 18, 1, 22)
     assert found.not_counted["convolutions in shorter branches"] == 57 - 21
     assert found.not_counted["layers of auxiliary classifiers"] == 6
     assert arithmetic(found)[0] == "3 stem + 18 in stages + 1 fc = 22 layers"
-    assert arithmetic(layer_counts("timm/resnetv2_50"))[0] == (
+    assert arithmetic(layers("timm/resnetv2_50"))[0] == (
         "1 stem + 48 in blocks + 1 in the head = 50 layers"
     )
 

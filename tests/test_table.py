@@ -20,10 +20,13 @@ from click.testing import CliRunner, Result
 from resnet_dsl import Spec, analyze, load, loads
 from resnet_dsl.cli import main
 from resnet_dsl.ir import Shape
-from resnet_dsl.notation import HeadLayer, Pool, Row, format_layer, parse_layer, parse_row
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_row import parse_row
+from resnet_dsl.notation.terms import HeadLayer, Pool, Row, format_layer
+from resnet_dsl.render.json_data import json_data
 from resnet_dsl.render.paper_table import typeset
 from resnet_dsl.render.table_cells import flops
-from resnet_dsl.report.table_rows import PaperRow, PaperTable, paper_table, paper_table_json
+from resnet_dsl.report.table_rows import PaperRow, PaperTable, item_text, table
 
 
 def run(*arguments: str) -> Result:
@@ -32,8 +35,13 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def row(table: PaperTable, layer: str, output: str) -> PaperRow:
-    (found,) = [row for row in table.rows if (row.layer, row.output) == (layer, output)]
+def texts(row: PaperRow) -> list[list[str]]:
+    """What each network has in a row, in the notation."""
+    return [[item_text(item) for item in cell] for cell in row.cells]
+
+
+def row(paper: PaperTable, layer: str, output: str) -> PaperRow:
+    (found,) = [row for row in paper.rows if (row.layer, row.output) == (layer, output)]
     return found
 
 
@@ -75,29 +83,30 @@ XIE = [
 
 
 def test_the_five_networks_give_the_papers_table() -> None:
-    table = paper_table(FIVE)
-    conv1, *stages, head = table.rows
-    assert {row.layer: row.output for row in table.rows} == OUTPUTS
-    assert [row.layer for row in table.rows] == list(OUTPUTS)
+    paper = table(FIVE)
+    conv1, *stages, head = paper.rows
+    assert {row.layer: row.output for row in paper.rows} == OUTPUTS
+    assert [row.layer for row in paper.rows] == list(OUTPUTS)
     for i, stage in enumerate(stages):
-        assert stage.cells == tuple((parse_row(rows[i]),) for rows in ROWS.values())
+        assert stage.bands[-1] == tuple((parse_row(rows[i]),) for rows in ROWS.values())
     assert conv1.shared == (format_layer(parse_layer("7x7, 64, stride 2")),)
     assert stages[0].shared == (format_layer(parse_layer("3x3 max pool, stride 2")),)
     assert [stage.shared for stage in stages[1:]] == [(), (), ()]
     assert "average pool, 1000-d fc, softmax".startswith(", ".join(head.shared))
-    assert not any(conv1.cells + head.cells)
+    assert conv1.bands == ((conv1.shared,),)
+    assert head.bands == ((head.shared,),)
 
 
 def test_the_papers_flops_are_ours_rounded_or_truncated() -> None:
-    for macs, said in zip(paper_table(FIVE).macs, FLOPS.values(), strict=True):
+    for macs, said in zip(table(FIVE).macs, FLOPS.values(), strict=True):
         billions = macs / 1e9
         assert said / 1e9 in {round(billions, 1), floor(billions * 10) / 10}
 
 
 def test_resnext_has_its_papers_rows() -> None:
-    table = paper_table(["resnext50_32x4d"])
-    assert [row.cells[0][-1] for row in table.rows[1:-1]] == [parse_row(text) for text in XIE]
-    assert flops(table.macs[0]) == ("4.23", "9")  # the paper: 4.2
+    paper = table(["resnext50_32x4d"])
+    assert [row.cells[0][-1] for row in paper.rows[1:-1]] == [parse_row(text) for text in XIE]
+    assert flops(paper.macs[0]) == ("4.23", "9")  # the paper: 4.2
 
 
 MIXED = [
@@ -123,27 +132,27 @@ def bare(word: HeadLayer | Row) -> HeadLayer | Row:
 
 @pytest.mark.parametrize("names", MIXED, ids="+".join)
 def test_a_column_reads_as_its_page(names: list[str]) -> None:
-    table = paper_table(names)
+    paper = table(names)
     for i, name in enumerate(names):
         spec = load(name)
         rows = [row for stage in spec.stages.values() for row in stage.rows]
-        shown = [read(text) for row in table.rows for text in row.texts[i]]
+        shown = [read(text) for row in paper.rows for text in texts(row)[i]]
         assert shown == [bare(word) for word in (*spec.stem, *rows, *spec.head)]
 
 
 @pytest.mark.parametrize("names", MIXED, ids="+".join)
 def test_the_last_row_of_a_stage_has_its_output(names: list[str]) -> None:
-    table = paper_table(names)
+    paper = table(names)
     for i, name in enumerate(names):
-        last = {row.layer: row.output for row in table.rows if row.texts[i]}
+        last = {row.layer: row.output for row in paper.rows if texts(row)[i]}
         for stage in analyze(name).stages:
             assert isinstance(stage.output, Shape)
             assert last[stage.name] == f"{stage.output.height}x{stage.output.width}"
 
 
 def test_stages_share_a_row_where_their_maps_agree() -> None:
-    table = paper_table(["resnet18", "cifar/resnet20", "cifar/resnext29_8x64d"])
-    assert [(row.layer, row.output) for row in table.rows] == [
+    paper = table(["resnet18", "cifar/resnet20", "cifar/resnext29_8x64d"])
+    assert [(row.layer, row.output) for row in paper.rows] == [
         ("conv1", "112x112"),
         ("conv2_x", "56x56"),
         ("conv1", "32x32"),
@@ -155,9 +164,9 @@ def test_stages_share_a_row_where_their_maps_agree() -> None:
         ("conv5_x", "7x7"),
         ("", "1x1"),
     ]
-    assert row(table, "conv1", "32x32").texts == [[], ["3x3, 16"], ["3x3, 64"]]
-    assert table.rows[-1].shared == ("average pool",)
-    assert table.rows[-1].cells == (("1000-d fc",), ("10-d fc",), ("10-d fc",))
+    assert texts(row(paper, "conv1", "32x32")) == [[], ["3x3, 16"], ["3x3, 64"]]
+    assert paper.rows[-1].shared == ("average pool",)
+    assert paper.rows[-1].bands[-1] == (("1000-d fc",), ("10-d fc",), ("10-d fc",))
 
 
 def plain(name: str, *stages: str) -> Spec:
@@ -166,47 +175,47 @@ def plain(name: str, *stages: str) -> Spec:
 
 
 def test_every_column_keeps_its_order_where_networks_disagree() -> None:
-    table = paper_table([plain("one", "a", "b", "c"), plain("other", "b", "a", "d", "c")])
-    columns = [[row.layer for row in table.rows if row.cells[i]] for i in (0, 1)]
+    paper = table([plain("one", "a", "b", "c"), plain("other", "b", "a", "d", "c")])
+    columns = [[row.layer for row in paper.rows if row.cells[i]] for i in (0, 1)]
     assert columns == [["a", "b", "c"], ["b", "a", "d", "c"]]
 
 
 def test_a_stem_is_conv1_and_its_last_pools_open_the_first_stage() -> None:
-    table = paper_table(["resnet50", "timm/resnet50d", "timm/resnetblur18"])
+    paper = table(["resnet50", "timm/resnet50d", "timm/resnetblur18"])
     deep = ["3x3, 32, /2", "3x3, 32", "3x3, 64"]
-    assert row(table, "conv1", "112x112").texts == [["7x7, 64, /2"], deep, ["7x7, 64, /2"]]
+    assert texts(row(paper, "conv1", "112x112")) == [["7x7, 64, /2"], deep, ["7x7, 64, /2"]]
     blurred = ["3x3 max pool, /1", "blur pool, /2", "[[3x3, 64], [3x3, 64]] x 2"]
-    assert row(table, "conv2_x", "56x56").texts[2] == blurred
-    bit = paper_table(["timm/resnetv2_50x1_bit"]).rows[1]
-    assert bit.texts[0][:2] == ["zero pad 1", "3x3 max pool, /2, pad 0"]
+    assert texts(row(paper, "conv2_x", "56x56"))[2] == blurred
+    bit = table(["timm/resnetv2_50x1_bit"]).rows[1]
+    assert texts(bit)[0][:2] == ["zero pad 1", "3x3 max pool, /2, pad 0"]
 
 
 def test_a_stem_of_several_sizes_is_called_a_stem() -> None:
-    table = paper_table(["googlenet"])
+    paper = table(["googlenet"])
     pool = "3x3 max pool, /2, pad 0, ceil"
-    assert row(table, "stem", "56x56").texts == [[pool, "1x1, 64", "3x3, 192"]]
-    assert row(table, "inception3", "28x28").texts[0][0] == pool
+    assert texts(row(paper, "stem", "56x56")) == [[pool, "1x1, 64", "3x3, 192"]]
+    assert texts(row(paper, "inception3", "28x28"))[0][0] == pool
     # and where a stage has the name: VGG's stages begin with conv1
-    beside = paper_table(["vgg16", "resnet18"])
-    assert [row.layer for row in beside.rows if "7x7, 64, /2" in row.texts[1]] == ["stem"]
+    beside = table(["vgg16", "resnet18"])
+    assert [row.layer for row in beside.rows if "7x7, 64, /2" in texts(row)[1]] == ["stem"]
 
 
 def test_auxiliary_classifiers_and_final_norms_are_left_out() -> None:
-    assert "1024-d fc" not in str(paper_table(["googlenet"]))
-    assert paper_table(["cifar/preact_resnet110"]).rows[-1].shared == ("average pool", "10-d fc")
+    assert "1024-d fc" not in str(table(["googlenet"]))
+    assert table(["cifar/preact_resnet110"]).rows[-1].shared == ("average pool", "10-d fc")
 
 
 def test_matrices_stand_in_columns_of_their_own() -> None:
-    table = paper_table(["resnet18", "resnet18"])
-    assert table.networks == ("resnet18", "resnet18")
-    for stage, said in zip(table.rows[1:-1], ROWS[18], strict=True):
-        assert stage.cells == ((parse_row(said),),) * 2
+    paper = table(["resnet18", "resnet18"])
+    assert paper.networks == ("resnet18", "resnet18")
+    for stage, said in zip(paper.rows[1:-1], ROWS[18], strict=True):
+        assert stage.bands[-1] == ((parse_row(said),),) * 2
 
 
 def test_a_network_without_a_name_is_called_as_it_was(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     page.write_text('input: 3x8x8\nstem: ["3x3, 8"]\nstages: {a: "[[3x3, 8]]"}\nhead: []\n')
-    assert paper_table([str(page)]).networks == (str(page),)
+    assert table([str(page)]).networks == (str(page),)
 
 
 def test_another_input_is_the_tables() -> None:
@@ -246,7 +255,7 @@ def test_branches_stand_side_by_side() -> None:
 @pytest.mark.parametrize("names", [FIVE, *MIXED], ids="+".join)
 def test_lines_end_without_blanks_and_rules_are_the_widest(names: list[str]) -> None:
     for plain, rule in ((False, "─"), (True, "-")):
-        lines = typeset(paper_table(names), "text", plain=plain).splitlines()
+        lines = typeset(table(names), "text", plain=plain).splitlines()
         assert lines == [line.rstrip() for line in lines]
         rules = {line for line in lines if set(line) == {rule}}
         assert len(rules) == 1
@@ -255,13 +264,13 @@ def test_lines_end_without_blanks_and_rules_are_the_widest(names: list[str]) -> 
 
 def test_a_layer_that_spans_narrow_columns_widens_the_last() -> None:
     page = 'input: 3x8x8\nstem: ["3x3, 8, dilation 1, pad 1, bias"]\nstages: {a: "[[3x3, 8]]"}\n'
-    lines = typeset(paper_table([loads(f"{page}head: []\n")] * 2), "text").splitlines()
+    lines = typeset(table([loads(f"{page}head: []\n")] * 2), "text").splitlines()
     assert lines[2].endswith("3x3, 8, dilation 1, pad 1, bias")
     assert len(lines[2]) == len(lines[1])
 
 
 def test_plain_text_is_ascii_and_says_where_a_block_ends() -> None:
-    lines = typeset(paper_table(["googlenet"]), "text", plain=True).splitlines()
+    lines = typeset(table(["googlenet"]), "text", plain=True).splitlines()
     assert "\n".join(lines).isascii()
     blocks = [i for i, line in enumerate(lines) if "[1x1, 192 |" in line or "[1x1, 160 |" in line]
     assert [lines[i].strip() for i in range(blocks[0], blocks[1])][-1] == ""
@@ -287,22 +296,22 @@ STRANGE = r"a_b & 50% #1 {x} ~^\ $y$ <i>|`*c*"
 
 def strange() -> PaperTable:
     page = f"extends: googlenet\nname: {json.dumps(STRANGE)}\n"
-    return paper_table([loads(page), "resnet18", "timm/resnet50d", "lenet5"])
+    return table([loads(page), "resnet18", "timm/resnet50d", "lenet5"])
 
 
 def tables() -> Iterator[PaperTable]:
     yield strange()
-    yield paper_table(FIVE)
-    yield paper_table(["vgg16"])
+    yield table(FIVE)
+    yield table(["vgg16"])
 
 
 def test_every_line_of_markdown_has_all_cells() -> None:
-    for table in tables():
-        lines = typeset(table, "markdown").splitlines()
-        assert len(lines) == len(table.rows) + 3
+    for paper in tables():
+        lines = typeset(paper, "markdown").splitlines()
+        assert len(lines) == len(paper.rows) + 3
         for line in lines:
-            assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == len(table.networks) + 3
-    both = typeset(paper_table(["resnet18", "resnet34"]), "markdown").splitlines()
+            assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == len(paper.networks) + 3
+    both = typeset(table(["resnet18", "resnet34"]), "markdown").splitlines()
     assert both[2] == "| conv1 | 112x112 | 7x7, 64, stride 2 | 7x7, 64, stride 2 |"
     printed = typeset(strange(), "markdown")
     assert r"a_b \& 50% #1 {x} \~^\\ \$y\$ \<i>\|\`\*c\*" in printed
@@ -311,8 +320,8 @@ def test_every_line_of_markdown_has_all_cells() -> None:
 
 
 def test_latex_is_balanced_and_escaped() -> None:
-    for table in tables():
-        printed = typeset(table, "latex")
+    for paper in tables():
+        printed = typeset(paper, "latex")
         bare = re.sub(r"\\[\\#$%&_{}]", "", printed)  # escaped marks, and ends of lines
         assert not re.search("[#%_~]", bare)
         assert bare.count("$") % 2 == 0
@@ -333,9 +342,9 @@ def test_latex_is_balanced_and_escaped() -> None:
 
 
 def test_every_row_of_latex_has_all_columns() -> None:
-    for table in tables():
-        first, *lines, last = typeset(table, "latex").splitlines()
-        columns = len(table.networks) + 2
+    for paper in tables():
+        first, *lines, last = typeset(paper, "latex").splitlines()
+        columns = len(paper.networks) + 2
         assert first == rf"\begin{{tabular}}{{{'|'.join('c' * columns)}}}"
         assert last == r"\end{tabular}"
         for line in lines:
@@ -350,7 +359,7 @@ def test_every_row_of_latex_has_all_columns() -> None:
 
 
 def test_latex_is_set_as_in_the_paper() -> None:
-    printed = typeset(paper_table(["resnet18", "resnet50"]), "latex")
+    printed = typeset(table(["resnet18", "resnet50"]), "latex")
     matrix = r"\mbox{3$\times$3, 64} \\ \mbox{3$\times$3, 64}"
     assert rf"$\left[\begin{{array}}{{c}}{matrix}\end{{array}}\right]\times 2$" in printed
     assert r"conv1 & 112$\times$112 & \multicolumn{2}{c}{7$\times$7, 64, stride 2} \\" in printed
@@ -361,7 +370,7 @@ def test_latex_is_set_as_in_the_paper() -> None:
 def test_csv_has_the_rows_in_the_notation() -> None:
     printed = run(*FIVE, "--format", "csv").stdout
     head, conv1, *stages, last, costs = csv.reader(printed.splitlines())
-    assert head == ["layer name", "output size", *paper_table(FIVE).networks]
+    assert head == ["layer name", "output size", *table(FIVE).networks]
     assert conv1 == ["conv1", "112x112", *["7x7, 64, /2"] * 5]
     for i, (_, _, *cells) in enumerate(stages):
         rows = [cell.removeprefix("3x3 max pool, /2; ") for cell in cells]
@@ -374,17 +383,17 @@ def test_csv_has_the_rows_in_the_notation() -> None:
 
 
 def test_html_is_xml_and_fills_its_columns() -> None:
-    for table in tables():
-        printed = typeset(table, "html")
+    for paper in tables():
+        printed = typeset(paper, "html")
         assert printed.isascii()
         root = ElementTree.fromstring(printed)
         assert [child.tag for child in root] == ["thead", "tbody"]
         below = 0  # cells that a row above reaches down to here
         for line in root.iter("tr"):
             spans = [int(cell.get("colspan", 1)) for cell in line]
-            assert sum(spans) + below == len(table.networks) + 2
+            assert sum(spans) + below == len(paper.networks) + 2
             below = sum(int(cell.get("rowspan", 1)) == 2 for cell in line)
-        blocks = [item for row in table.rows for cell in row.cells for item in cell]
+        blocks = [item for row in paper.rows for cell in row.cells for item in cell]
         styles = [div for div in root.iter("div") if "border-width" in div.get("style", "")]
         assert len(styles) == sum(isinstance(block, Row) for block in blocks)
     names = [cell.text for cell in ElementTree.fromstring(typeset(strange(), "html")).iter("th")]
@@ -393,7 +402,7 @@ def test_html_is_xml_and_fills_its_columns() -> None:
 
 def test_json_has_stable_keys() -> None:
     found: dict[str, Any] = json.loads(run("resnet18", "cifar/resnet20", "--json").stdout)
-    assert found == paper_table_json(paper_table(["resnet18", "cifar/resnet20"]))
+    assert found == json_data(table(["resnet18", "cifar/resnet20"]))
     assert list(found) == ["networks", "inputs", "rows", "macs"]
     assert found["networks"] == ["resnet18", "resnet20-cifar"]
     assert found["inputs"] == [[3, 224, 224], [3, 32, 32]]
@@ -402,6 +411,7 @@ def test_json_has_stable_keys() -> None:
         "layer": "conv2_x",
         "output": "56x56",
         "cells": [["3x3 max pool, /2", "[[3x3, 64], [3x3, 64]] x 2"], []],
+        "shared": [],
     }
 
 
@@ -409,7 +419,7 @@ def test_json_has_stable_keys() -> None:
     ("arguments", "message"),
     [
         (["resnet18", "resnet5O"], "did you mean 'resnet50'?"),
-        (["resnet18", "--input", "224"], "'224' is no size"),
+        (["resnet18", "--input", "224"], "'224' is not a size"),
         (["resnet18", "--input", "1x224x224"], "1 channels come in, 3 are expected"),
         (["resnet18", "--format", "pdf"], "'pdf' is not one of"),
         ([], "Missing argument 'SPEC...'"),

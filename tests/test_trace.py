@@ -220,11 +220,11 @@ def test_a_stem_without_layers_has_no_lines() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "help"),
     [
-        (["resnet5O"], "no spec of the zoo", "did you mean 'resnet50'?"),
-        (["resnet50", "--stage", "conv3x"], "'conv3x' is no stage", "did you mean 'conv3_x'?"),
+        (["resnet5O"], "not a spec of the zoo", "did you mean 'resnet50'?"),
+        (["resnet50", "--stage", "conv3x"], "'conv3x' is not a stage", "did you mean 'conv3_x'?"),
         (
             ["resnet50", "--stage", "nowhere"],
-            "no stage",
+            "not a stage",
             "stem, conv2_x, conv3_x, conv4_x, conv5_x",
         ),
         (
@@ -242,8 +242,8 @@ def test_a_stem_without_layers_has_no_lines() -> None:
             "stem has no block 1, it has 0",
             "from 1",
         ),
-        (["resnet50", "--block", "1"], "a block of no stage", "count from 1"),
-        (["resnet50", "--input", "3x32"], "the input '3x32' is no size", "3x224x224"),
+        (["resnet50", "--block", "1"], "a block without a stage", "count from 1"),
+        (["resnet50", "--input", "3x32"], "the input '3x32' is not a size", "3x224x224"),
         (["alexnet", "--input", "3x20x20"], "a 3x3 window does not fit a side of 1", ""),
         (["resnet50", "--input", "1x64x64"], "resnet50.yaml:6:5: error[size]", ""),
     ],
@@ -260,5 +260,5 @@ def test_networks_and_specs_are_traced() -> None:
     spec = load("cifar/resnet20")
     assert trace(elaborate(spec)).lines[1].path == "bn1"
     assert trace(spec).lines == trace("cifar/resnet20").lines
-    with pytest.raises(SpecError, match="no stage of this network"):
+    with pytest.raises(SpecError, match="not a stage of this network"):
         trace(spec, stage="conv5_x")

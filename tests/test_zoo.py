@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from resnet_dsl import Spec, dumps, elaborate, load, recover, zoo
-from resnet_dsl.language.json_schema import json_schema
+from resnet_dsl.language.json_schema import schema
 from resnet_dsl.language.shipped import FOLDER, zoo_path
 from resnet_dsl.language.spec import Expect, Init
 
 SCHEMA_FILE = FOLDER / "resnet-dsl.schema.json"
-SCHEMA = json_schema()
+SCHEMA = schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 

@@ -1,7 +1,7 @@
-"""A network by its weights alone: their names and shapes, and the defaults of its family.
+"""Which network has these weights? Their names and shapes, and the defaults of its family.
 
-The parts come from the names, the words of each from the shapes. What weights do not show is
-taken from the page of the zoo with the same weights, or from He et al. 2015, and listed as
+The parts come from the names, the terms of each from the shapes. What weights do not show is
+taken from the spec of the zoo with the same weights, or from He et al. 2015, and listed as
 undetermined. Nothing is returned whose weights would not fit, tensor by tensor.
 """
 
@@ -12,37 +12,37 @@ from dataclasses import dataclass, replace
 
 from resnet_dsl.checkpoint.block_scopes import Parts, parts_of
 from resnet_dsl.checkpoint.families import plain_family, residual_family
-from resnet_dsl.checkpoint.library_names import At, keys_of, libraries
+from resnet_dsl.checkpoint.library_names import libraries
 from resnet_dsl.checkpoint.matching import MismatchError, pair
 from resnet_dsl.checkpoint.spec_from_shapes import orders, spec_of
 from resnet_dsl.checkpoint.state_keys import natural_order, stripped, weights_of
 from resnet_dsl.checkpoint.undetermined import choices
 from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.elaboration import elaborate
-from resnet_dsl.folds.count import network_leaves
-from resnet_dsl.folds.weights import Size, weight_shapes
+from resnet_dsl.folds.walk import network_leaves
+from resnet_dsl.folds.weights import TensorShape, weight_shapes
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.naming import Naming
+from resnet_dsl.naming import Naming, Tensor, state_keys
 from resnet_dsl.recovery import recover
 from resnet_dsl.sources.lifted import Lifted, Undetermined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognized:
-    """What weights are of: the page, and the libraries whose names they have, if any."""
+    """The spec of weights, and the libraries whose names they have, if any."""
 
     lifted: Lifted
     namings: tuple[Naming, ...]
 
 
 def recognize(
-    shapes: Mapping[str, Size], *, ordered: bool = True, input: Shape | None = None
+    shapes: Mapping[str, TensorShape], *, ordered: bool = True, input: Shape | None = None
 ) -> Recognized:
     """The network whose weights have these names and shapes.
 
-    `ordered` says that the names stand in the order in which the layers were made. Raises
-    `SpecError` where no page has such weights, with the first that fits nowhere.
+    `ordered` says that the names stand in the order in which the layers were created. Raises
+    `SpecError` where no spec has such weights, with the first that fits nowhere.
     """
     names = stripped(shapes)
     if not names:
@@ -70,8 +70,8 @@ def recognize(
     lifted = Lifted(
         spec=spec,
         network=network,
-        weights={ours: theirs[at] for ours, at in keys_of(network).items() if at in theirs},
-        undetermined=tuple(found for found in unknown if input is None or found.choice != "input"),
+        weights={key: theirs[t] for key, t in state_keys(network).items() if t in theirs},
+        undetermined=tuple(c for c in unknown if input is None or c.choice != "input"),
     )
     return Recognized(lifted=lifted, namings=namings)
 
@@ -81,35 +81,38 @@ def _elaborated(spec: Spec) -> Network:
         return elaborate(spec)
     except SpecError as error:
         message = error.diagnostics[0].message
-        raise fail("weights", f"weights of no network that a page says: {message}") from None
+        raise fail("weights", f"weights of a network that no spec can express: {message}") from None
 
 
-def _assert_fit(network: Network, theirs: Mapping[At, str], shapes: Mapping[str, Size]) -> None:
+def _assert_fit(
+    network: Network, theirs: Mapping[Tensor, str], shapes: Mapping[str, TensorShape]
+) -> None:
     """Hold each tensor to the shape of its place."""
     for path, leaf in network_leaves(network):
         for key, size in weight_shapes(leaf).items():
-            name = theirs.get((path, key))
+            name = theirs.get(Tensor(path, key))
             if name is not None and shapes[name] != size:
                 raise _unfit(name)
 
 
 def _unfit(place: str) -> SpecError:
-    return fail("weights", f"{place}: weights of no network that a page says")
+    return fail("weights", f"{place}: weights of a network that no spec can express")
 
 
-def _by_name(network: Network, naming: Naming, names: Mapping[str, str]) -> dict[At, str]:
+def _by_name(network: Network, naming: Naming, names: Mapping[str, str]) -> dict[Tensor, str]:
     """The name of each weight in the file, by its name in a library."""
-    return {at: names[key] for key, at in keys_of(network, naming).items() if key in names}
+    keys = state_keys(network, naming)
+    return {tensor: names[key] for key, tensor in keys.items() if key in names}
 
 
-def _beside(network: Network, parts: Parts | None) -> dict[At, str]:
+def _beside(network: Network, parts: Parts | None) -> dict[Tensor, str]:
     """The name of each weight in the file, by the order of layers and their shapes."""
     assert parts is not None, "plain networks are known by their names"
     try:
-        found = pair(network, parts)
+        matched = pair(network, parts)
     except MismatchError as error:
         raise _unfit(error.place) from None
-    return {(path, key): name for path, keys in found.items() for key, name in keys.items()}
+    return {Tensor(path, key): name for path, keys in matched.items() for key, name in keys.items()}
 
 
 def _ambiguous(

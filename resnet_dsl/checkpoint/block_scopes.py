@@ -63,7 +63,7 @@ def parts_of(layers: Sequence[Weights]) -> Parts | None:
     loose: list[Weights] = []
     for layer in layers:
         above = (layer.path[:n] for n in range(len(layer.path), 0, -1))
-        scope = next((found for found in above if found in scopes), None)
+        scope = next((s for s in above if s in scopes), None)
         (loose if scope is None else members.setdefault(scope, [])).append(layer)
     if not members:
         return None
@@ -109,13 +109,13 @@ def _block_scopes(layers: Sequence[Weights]) -> set[Scope]:
         for n in range(1, len(layer.path)):
             under[layer.path[:n]].append(layer)
     blocks = {scope for scope, inside in under.items() if _is_block(scope, inside)}
-    found = set()
+    used = set()
     for conv in _of(layers, "conv"):
         above = (conv.path[:n] for n in range(len(conv.path) - 1, 0, -1))
         scope = next((scope for scope in above if scope in blocks), None)
         if scope is not None:
-            found.add(scope)
-    return _outermost(found)
+            used.add(scope)
+    return _outermost(used)
 
 
 def _is_block(scope: Scope, inside: Sequence[Weights]) -> bool:
@@ -143,11 +143,11 @@ def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
     convs, norms = _of(layers, "conv"), _of(layers, "norm")
     if strange := _of(layers, "linear"):
         raise fail("weights", f"{strange[0].name}: a fully connected layer in a block")
-    found = next(_readings(scope, convs, channels), None)
-    if found is None:
+    reading = next(_readings(scope, convs, channels), None)
+    if reading is None:
         place = ".".join(scope)
         raise fail("weights", f"{place}: convolutions whose channels do not follow one another")
-    body, projection = found
+    body, projection = reading
     beside = [norm for norm in norms if projection and _is_beside(scope, norm, projection[0])]
     return Group(
         convs=tuple(body),
@@ -214,18 +214,18 @@ def _attention(inside: Sequence[Weights]) -> tuple[list[Weights], list[Weights]]
     for layer in inside:
         scopes[layer.scope].append(layer)
     squeezes = {scope: pair for scope, pair in scopes.items() if _is_attention(pair)}
-    found = [_squeeze(scope, pair) for scope, pair in squeezes.items()]
+    attentions = [_squeeze(scope, pair) for scope, pair in squeezes.items()]
     rest = [layer for layer in inside if layer.scope not in squeezes and layer.kind != "eca"]
-    return found + _of(inside, "eca"), rest
+    return attentions + _of(inside, "eca"), rest
 
 
 def _is_attention(inside: Sequence[Weights]) -> bool:
     """Two 1x1 convolutions with biases, to fewer channels and back, alone in their scope."""
     if [layer.kind for layer in inside] != ["conv", "conv"]:
         return False
-    one, other = inside
+    first, second = inside
     plain = all(conv.kernel == 1 and conv.has_bias for conv in inside)
-    return plain and (one.incoming, one.out) == (other.out, other.incoming)
+    return plain and (first.incoming, first.out) == (second.out, second.incoming)
 
 
 def _squeeze(scope: Scope, pair: Sequence[Weights]) -> Weights:

@@ -1,4 +1,4 @@
-"""The page of a residual network by its weights alone.
+"""The spec of a residual network by its weights alone.
 
 Kernels, channels, groups, biases, the kind of norm and where it stands show in the weights.
 Strides, pools and sizes do not: they are those of He et al. 2015, §3.4 and §4.2. A stem of one 3x3
@@ -30,7 +30,7 @@ from resnet_dsl.language.spec import (
     Spec,
     Stage,
 )
-from resnet_dsl.notation import (
+from resnet_dsl.notation.terms import (
     AdaptivePool,
     Branch,
     Conv,
@@ -49,7 +49,7 @@ _GROUPS: Final = GroupNorm().groups
 
 
 def spec_of(parts: Parts) -> Spec:
-    """The page that gives such weights, in the defaults of its family."""
+    """The spec that gives such weights, in the defaults of its family."""
     order = orders(parts)[0]
     stages = list(_stages(parts, order))
     small = [conv.kernel for conv in parts.stem] == [3]
@@ -72,21 +72,21 @@ def spec_of(parts: Parts) -> Spec:
 
 
 def orders(parts: Parts) -> list[Order]:
-    """Where norms can stand by their channels, behind the convolutions or in front of them."""
-    behind = ahead = True
+    """Where norms can stand by their channels, after the convolutions or before them."""
+    after = before = True
     channels = parts.stem[-1].out if parts.stem else 0
     for block in parts.blocks:
         norms = sorted(norm.out for norm in block.norms)
         outs = [conv.out for conv in block.convs]
-        behind &= norms == sorted(outs)
-        ahead &= norms == sorted([channels, *outs[:-1]])
+        after &= norms == sorted(outs)
+        before &= norms == sorted([channels, *outs[:-1]])
         channels = outs[-1]
-    found: list[tuple[Order, bool]] = [("post", behind), ("pre", ahead)]
-    return [order for order, fits in found if fits] or ["post"]
+    fitting: list[tuple[Order, bool]] = [("post", after), ("pre", before)]
+    return [order for order, fits in fitting if fits] or ["post"]
 
 
 def _pools_in_projections(parts: Parts) -> bool:
-    """Whether a projection's convolution is the second of its scope, as behind a pool."""
+    """Whether a projection's convolution is the second of its scope, as after a pool."""
     places = {block.projection[0].path[-1] for block in parts.blocks if block.projection}
     return places == {"1"}
 
@@ -188,7 +188,7 @@ def _stage(blocks: Sequence[Group], channels: int, order: Order) -> Stage:
 
 
 def _row(block: Group, channels: int) -> Branch:
-    """Convolutions, and attention behind the last one that it fits."""
+    """Convolutions, and attention after the last one that it fits."""
     words: list[Conv | SqueezeExcite | EfficientChannelAttention] = []
     widths = []
     for conv in block.convs:

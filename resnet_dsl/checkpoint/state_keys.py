@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.folds.weights import STATISTICS, Size
+from resnet_dsl.folds.weights import STATISTICS, TensorShape
 
 Kind: TypeAlias = Literal["conv", "linear", "norm", "se", "eca"]
 
 _WRAPPING: Final = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")
-_NO_WEIGHTS: Final = {"n_averaged", "total_ops", "total_params"}  # what averages and counters leave
+_NOT_WEIGHTS: Final = {
+    "n_averaged",
+    "total_ops",
+    "total_params",
+}  # what averages and counters leave
 _KEYS: Final = {"weight", "bias", "v", "tau"} | STATISTICS
 _LISTED: Final = 5
 _DEEPEST: Final = 32
@@ -27,7 +31,7 @@ class Weights:
 
     name: str
     kind: Kind
-    shapes: dict[str, Size]
+    shapes: dict[str, TensorShape]
     keys: dict[str, str]
 
     @property
@@ -64,22 +68,24 @@ def stripped(names: Iterable[str]) -> dict[str, str]:
     >>> stripped(["module.net.conv.weight", "module.net.fc.bias"])
     {'conv.weight': 'module.net.conv.weight', 'fc.bias': 'module.net.fc.bias'}
     """
-    found: dict[str, str] = {}
+    bare_names: dict[str, str] = {}
     for name in names:
         bare = _WRAPPING.sub("", name)
-        if bare.rpartition(".")[2] in _NO_WEIGHTS:
+        if bare.rpartition(".")[2] in _NOT_WEIGHTS:
             continue
         if bare.count(".") > _DEEPEST:
             raise fail("weights", f"{bare[:_SHOWN]}…: modules of more than {_DEEPEST} levels")
-        if bare in found:
-            raise fail("weights", f"{found[bare]} and {name} are one key without their wrappings")
-        found[bare] = name
-    while found and all(bare.count(".") > 1 for bare in found):
-        first = next(iter(found)).partition(".")[0]
-        if not all(bare.startswith(f"{first}.") for bare in found):
+        if bare in bare_names:
+            raise fail(
+                "weights", f"{bare_names[bare]} and {name} are one key without their wrappings"
+            )
+        bare_names[bare] = name
+    while bare_names and all(bare.count(".") > 1 for bare in bare_names):
+        first = next(iter(bare_names)).partition(".")[0]
+        if not all(bare.startswith(f"{first}.") for bare in bare_names):
             break
-        found = {bare.removeprefix(f"{first}."): name for bare, name in found.items()}
-    return found
+        bare_names = {bare.removeprefix(f"{first}."): n for bare, n in bare_names.items()}
+    return bare_names
 
 
 def natural_order(name: str) -> list[tuple[bool, int, str]]:
@@ -88,13 +94,13 @@ def natural_order(name: str) -> list[tuple[bool, int, str]]:
     return [(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces]
 
 
-def weights_of(names: Mapping[str, str], shapes: Mapping[str, Size]) -> list[Weights]:
+def weights_of(names: Mapping[str, str], shapes: Mapping[str, TensorShape]) -> list[Weights]:
     """The layers that have weights; `names` are stripped keys with those of `shapes`."""
     layers: dict[str, dict[str, str]] = {}
     for bare, name in names.items():
         layer, _, key = bare.rpartition(".")
         layers.setdefault(layer, {})[key] = name
-    found: list[Weights] = []
+    weights: list[Weights] = []
     strange: list[str] = []
     for layer, keys in layers.items():
         sizes = {key: shapes[name] for key, name in keys.items()}
@@ -102,19 +108,19 @@ def weights_of(names: Mapping[str, str], shapes: Mapping[str, Size]) -> list[Wei
         if kind is None:
             strange += keys.values()
         elif kind == "eca":
-            found.append(Weights(layer, kind, _under("conv", sizes), _under("conv", keys)))
+            weights.append(Weights(layer, kind, _under("conv", sizes), _under("conv", keys)))
         else:
-            found.append(Weights(layer, kind, sizes, keys))
+            weights.append(Weights(layer, kind, sizes, keys))
     if strange:
         raise SpecError([Diagnostic(code="weights", message=_no_layers(strange))])
-    return found
+    return weights
 
 
 def _under(name: str, values: Mapping[str, _T]) -> dict[str, _T]:
     return {f"{name}.{key}": value for key, value in values.items()}
 
 
-def _kind(sizes: Mapping[str, Size]) -> Kind | None:
+def _kind(sizes: Mapping[str, TensorShape]) -> Kind | None:
     """What a layer is, by its tensors."""
     if "weight" not in sizes or not set(sizes) <= _KEYS:
         return None

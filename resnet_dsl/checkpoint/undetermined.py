@@ -1,10 +1,10 @@
-"""What weights do not show of a network, and what its page says of it."""
+"""Which choices do weights not show?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from resnet_dsl.elaboration import speaks_of_strides
+from resnet_dsl.elaboration.stage_plans import writes_strides
 from resnet_dsl.language.spec import (
     BatchNorm,
     EvoNorm,
@@ -13,14 +13,23 @@ from resnet_dsl.language.spec import (
     Norm,
     Spec,
 )
-from resnet_dsl.notation import BlurPool, Conv, Pool, Row, SqueezeExcite, ZeroPad, format_layer
+from resnet_dsl.notation.terms import (
+    BlurPool,
+    Conv,
+    Pool,
+    Row,
+    RowLayer,
+    SqueezeExcite,
+    ZeroPad,
+    format_layer,
+)
 from resnet_dsl.sources.lifted import Undetermined
 
 
 def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
-    """The choices that a page makes and its weights do not, with the defaults of its family.
+    """The choices of a spec that its weights do not show, with the defaults of its family.
 
-    A library's names tell whether an average pool stands in front of a projection; others do not.
+    A library's names tell whether an average pool stands before a projection; others do not.
     """
     stages = spec.stages.values()
     rows = [row for stage in stages for row in stage.rows]
@@ -30,7 +39,7 @@ def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
     if spec.stem:
         yield Undetermined("stem", "; ".join(map(format_layer, spec.stem)), "strides and pools")
     strides = (
-        "as written" if speaks_of_strides(stage.rows) else str(spec.stride(name))
+        "as written" if writes_strides(stage.rows) else str(spec.stride(name))
         for name, stage in spec.stages.items()
     )
     yield Undetermined("stride", ", ".join(strides), "of the stages, one by one")
@@ -41,17 +50,10 @@ def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
         yield Undetermined("shortcut", shortcuts, "option A; none is a plain network")
     if not projection_told and any(spec.settings(stage).projects for stage in stages):
         yield Undetermined("projection", _values(spec, "projection"), "an average pool, or none")
-    pools = [layer for layer in written if isinstance(layer, Pool | BlurPool | ZeroPad)]
-    if pools:
-        yield Undetermined("pools", "; ".join(dict.fromkeys(map(format_layer, pools))), "in rows")
-    convs = [layer for layer in (*spec.stem, *written) if isinstance(layer, Conv)]
-    pads = ", or as written" if any(conv.padding is not None for conv in convs) else ""
-    yield Undetermined("pad", f"half the kernel{pads}", "of convolutions")
-    if any(isinstance(layer, SqueezeExcite) for layer in written):
-        yield Undetermined("se", "behind the last convolution", "with a relu inside")
+    yield from _of_layers(spec, written)
     norm = spec.settings().norm
     if norm != "none":
-        yield Undetermined("norm", _numbers(norm), "numbers that are not learned")
+        yield Undetermined("norm", _numbers(norm), "hyperparameters")
     for key in ("activation", "weights", "antialias"):
         yield Undetermined(key, _values(spec, key))
     yield Undetermined("output_stride", "as it strides", "dilation instead of strides")
@@ -60,8 +62,19 @@ def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
     yield Undetermined("head", "; ".join(map(format_layer, spec.head)), "pools and dropout")
 
 
+def _of_layers(spec: Spec, written: Sequence[RowLayer]) -> Iterator[Undetermined]:
+    pools = [layer for layer in written if isinstance(layer, Pool | BlurPool | ZeroPad)]
+    if pools:
+        yield Undetermined("pools", "; ".join(dict.fromkeys(map(format_layer, pools))), "in rows")
+    convs = [layer for layer in (*spec.stem, *written) if isinstance(layer, Conv)]
+    pads = ", or as written" if any(conv.padding is not None for conv in convs) else ""
+    yield Undetermined("pad", f"half the kernel{pads}", "of convolutions")
+    if any(isinstance(layer, SqueezeExcite) for layer in written):
+        yield Undetermined("se", "after the last convolution", "with a relu inside")
+
+
 def _narrows(row: Row) -> bool:
-    """Whether a stride could stand at a first 1x1 or at the wider convolution behind it."""
+    """Whether a stride could stand at a first 1x1 or at the wider convolution after it."""
     kernels = [layer.kernel for layer in row.layers if isinstance(layer, Conv)]
     return kernels[:1] == [1] and max(kernels) > 1
 
@@ -69,7 +82,7 @@ def _narrows(row: Row) -> bool:
 def _values(spec: Spec, key: str) -> str:
     """The values of a key in the order of stages, each once."""
     settings = map(spec.settings, spec.stages.values())
-    return " | ".join(dict.fromkeys(str(getattr(found, key)) for found in settings))
+    return " | ".join(dict.fromkeys(str(getattr(own, key)) for own in settings))
 
 
 def _numbers(norm: Norm) -> str:

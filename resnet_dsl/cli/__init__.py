@@ -1,7 +1,7 @@
 """The command `resnet-dsl`: each command parses, calls, prints, and holds no logic.
 
 Answers go to stdout, diagnostics to stderr; the exit status is 0, or 2 for bad input. `diff` and
-`fmt --check` exit with 1 where they found a difference.
+`fmt --check` exit with 1 where there is a difference.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _silence() -> None:
 @click.group("resnet-dsl", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="resnet-dsl", message="resnet-dsl %(version)s")
 def main() -> None:
-    """Residual networks as pages of YAML that read like Table 1 of the paper.
+    """Residual networks as specs in YAML that read like Table 1 of the paper.
 
     A SPEC is a name from `resnet-dsl zoo`, or a .yaml file.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from resnet_dsl.cli.options import json_option, spec_argument
-from resnet_dsl.cli.output import show_json, show_table
+from resnet_dsl.cli.options import json_option, set_option, spec_argument
+from resnet_dsl.cli.output import show_grid, show_json, terminal_width
 from resnet_dsl.naming import NAMINGS, Naming
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
-@click.command(short_help="Compile a page to a PyTorch model, and run it once.")
+@click.command(short_help="Compile a spec to a PyTorch model, and run it once.")
 @spec_argument
 @click.option(
     "-o",
@@ -39,6 +38,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     help="Whose names the weights have.",
 )
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
+@set_option
 @json_option
 def build(
     spec: str,
@@ -49,9 +49,10 @@ def build(
     dtype: str,
     naming: Naming,
     meta: bool,
+    overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compile a page to a PyTorch model, run it once, and print its Table 1.
+    """Compile a spec to a PyTorch model, run it once, and print its Table 1.
 
     \b
     Example:
@@ -61,11 +62,12 @@ def build(
     """
     if meta and (weights or output):
         raise click.UsageError("--meta has no weights to load or to write")
-    from resnet_dsl.pytorch.trial_run import trial
-    from resnet_dsl.render.stage_table import table_json
+    from resnet_dsl.pytorch.trial_run import trial_run
+    from resnet_dsl.render.build_text import build_lines
 
-    found = trial(
+    trial = trial_run(
         spec,
+        overrides,
         device="meta" if meta else device,
         dtype=dtype,
         naming=naming,
@@ -74,16 +76,6 @@ def build(
         output=output,
     )
     if as_json:
-        facts = asdict(found)
-        del facts["analysis"]
-        written = str(output) if output else None
-        show_json({**table_json(found.analysis), "run": {**facts, "written": written}})
-        return
-    show_table(found.analysis, spec)
-    shape = "x".join(map(str, found.output))
-    click.echo(
-        f"compiled in {found.compile_seconds:.3f} s, built in {found.build_seconds:.2f} s; "
-        f"one image on {found.device} in {found.forward_seconds:.2f} s: {shape}"
-    )
-    if output:
-        click.echo(f"wrote {output}")
+        show_json(trial.built)
+    else:
+        show_grid(build_lines(trial, spec, terminal_width()))

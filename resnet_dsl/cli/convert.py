@@ -36,11 +36,9 @@ def convert(weights: Path, source: Naming | Literal["auto"], to: Naming, output:
     Example:
       resnet-dsl convert pytorch_model.bin --to torchvision -o resnet50.safetensors
     """
-    from resnet_dsl.pytorch.renaming import convert_weights
+    from resnet_dsl.pytorch.renaming import convert
 
-    found = convert_weights(
-        weights, source=None if source == "auto" else source, to=to, output=output
-    )
-    theirs = f"{found.source} names" if found.source else "names of their own"
-    show_note(f"{found.tensors} tensors: {theirs} to {to} names")
+    converted = convert(weights, output, to=to, source=source)
+    theirs = f"{converted.source} names" if converted.source else "names of its own"
+    show_note(f"{converted.tensors} tensors: {theirs} to {to} names")
     show_note(f"wrote {output}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,17 +10,14 @@ from resnet_dsl.cli.options import specs_argument
 from resnet_dsl.cli.output import show_error, show_note
 from resnet_dsl.diagnostics import SpecError
 
-if TYPE_CHECKING:
-    from resnet_dsl.reader import Page
 
-
-@click.command(short_help="Print or rewrite pages in their one form.")
+@click.command(short_help="Format specs: every row and layer in its printed form.")
 @specs_argument
 @click.option("--write", is_flag=True, help="Rewrite the files in place.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 @click.pass_context
 def fmt(ctx: click.Context, specs: tuple[str, ...], write: bool, check: bool) -> None:
-    """Print pages with every row and layer in its one form; comments and layout stay.
+    """Format specs: every row and layer in its printed form; comments and layout stay.
 
     The SPEC - is the standard input.
 
@@ -33,7 +29,7 @@ def fmt(ctx: click.Context, specs: tuple[str, ...], write: bool, check: bool) ->
     """
     if write and (check or "-" in specs):
         raise click.UsageError("--write takes files, and no --check")
-    from resnet_dsl.reader.layout import formatted, is_formatted, rewrite
+    from resnet_dsl.reader.layout import formatted, is_formatted, read_layout, rewrite
 
     failed = changed = 0
     for spec in specs:
@@ -42,25 +38,15 @@ def fmt(ctx: click.Context, specs: tuple[str, ...], write: bool, check: bool) ->
                 if rewrite(spec):
                     show_note(f"rewrote {spec}")
             elif not check:
-                click.echo(formatted(_page(spec)).encode(), nl=False)
-            elif not is_formatted(_page(spec)):
+                click.echo(formatted(read_layout(spec, sys.stdin.buffer)).encode(), nl=False)
+            elif not is_formatted(read_layout(spec, sys.stdin.buffer)):
                 show_note(f"would rewrite {spec}")
                 changed += 1
         except SpecError as error:
             show_error(error)
             failed += 1
     if failed:
-        show_note(f"{failed} of {len(specs)} pages cannot be used")
+        show_note(f"{failed} of {len(specs)} specs have errors")
         ctx.exit(2)
     if changed:
         ctx.exit(1)
-
-
-def _page(spec: str) -> Page:
-    from resnet_dsl.reader import read_page, read_text
-    from resnet_dsl.reader.tree import LARGEST_FILE, decode
-
-    if spec != "-":
-        return read_page(spec)
-    source = decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>")
-    return read_text(source.text, source.name)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from resnet_dsl.cli.options import json_option, spec_argument
-from resnet_dsl.cli.output import show_json
+from resnet_dsl.cli.options import json_option, set_option, spec_argument
+from resnet_dsl.cli.output import show_json, show_text
 
 
 @click.command(short_help="Count layers by the paper's rule, with the arithmetic.")
 @spec_argument
+@set_option
 @json_option
-def layers(spec: str, as_json: bool) -> None:
-    """Count a page's layers by the paper's rule, with its arithmetic, and as others count.
+def layers(spec: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Count the layers of a spec by the paper's rule, with the arithmetic, and as others count.
 
     \b
     Example:
       resnet-dsl layers resnet18
     """
-    from resnet_dsl.report.layer_counts import arithmetic, layer_counts
+    from resnet_dsl.render.layer_count_text import arithmetic
+    from resnet_dsl.report.layer_counts import layers
 
-    found = layer_counts(spec)
+    counts = layers(spec, overrides)
     if as_json:
-        show_json({"layers": found.layers, **asdict(found)})
-        return
-    for line in arithmetic(found):
-        click.echo(line)
+        show_json(counts)
+    else:
+        show_text("\n".join(arithmetic(counts)))

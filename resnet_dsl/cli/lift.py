@@ -9,23 +9,23 @@ import click
 from resnet_dsl.cli.output import show_note
 
 
-@click.command(short_help="The page of a model, or of a file of weights.")
+@click.command(short_help="The spec of a model, or of a file of weights.")
 @click.argument("source")
 @click.option("--input", help="The size of an image: 3x224x224, or the source's own.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page to a file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the spec to a file.")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
-    help="Write the source's weights under the page's names: .safetensors, .pt or .pth.",
+    help="Write the source's weights under the spec's names: .safetensors, .pt or .pth.",
 )
 @click.option(
     "--verify/--no-verify",
     default=True,
     show_default=True,
-    help="Build the page again, and compare the outputs.",
+    help="Build the spec, and compare the outputs.",
 )
 @click.option(
-    "--partial", is_flag=True, help="Where a layer cannot be said, the page of what is before it."
+    "--partial", is_flag=True, help="Where a layer is not supported, the spec of what is before it."
 )
 def lift(
     source: str,
@@ -35,7 +35,7 @@ def lift(
     verify: bool,
     partial: bool,
 ) -> None:
-    """The page of a model, by what it computes, or of a file of weights, by names and shapes.
+    """The spec of a model, by what it computes, or of a file of weights, by names and shapes.
 
     A SOURCE is torchvision:NAME or timm:NAME (with random weights), transformers:FOLDER,
     package.module:function(args), which is imported and called, or a file of weights.
@@ -44,27 +44,17 @@ def lift(
     Example:
       resnet-dsl lift timm:resnet50d -o resnet50d.yaml
       resnet-dsl lift 'my.models:Net(10)' --input 3x32x32
-      resnet-dsl lift weights.pth -o page.yaml --weights renamed.safetensors
+      resnet-dsl lift weights.pth -o spec.yaml --weights renamed.safetensors
     """
-    from resnet_dsl.pytorch.verified_lift import lifting
+    from resnet_dsl.pytorch.verified_lift import notes, verified_lift
 
-    found = lifting(
+    result = verified_lift(
         source, input=input, output=output, weights=weights, verify=verify, partial=partial
     )
     if not output:
-        click.echo(found.page, nl=False)
-    for choice in found.lifted.undetermined:
-        show_note(f"undetermined: {choice}")
-    if found.lifted.refused:
-        show_note(f"part-way: {found.lifted.refused}")
-    elif found.verified:
-        images = "x".join(map(str, found.verified.images))
-        show_note(
-            f"verified: the page computes the same on {images}; "
-            f"largest difference {found.verified.difference:.3g}"
-        )
-    elif found.tensors is not None:
-        show_note(f"verified: the page takes all {found.tensors} tensors")
+        click.echo(result.text, nl=False)
+    for note in notes(result):
+        show_note(note)
     for path in (output, weights):
         if path:
             show_note(f"wrote {path}")

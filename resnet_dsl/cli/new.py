@@ -10,7 +10,7 @@ from resnet_dsl.cli.options import SPEC
 from resnet_dsl.cli.output import show_note
 
 
-@click.command(short_help="Start a page that extends another one.")
+@click.command(short_help="Start a spec that extends another one.")
 @click.argument("name")
 @click.option(
     "--like",
@@ -18,7 +18,7 @@ from resnet_dsl.cli.output import show_note
     metavar="SPEC",
     default="resnet50",
     show_default=True,
-    help="The page to extend: a zoo name, or a .yaml file in the new page's folder or below.",
+    help="The spec to extend: a zoo name, or a .yaml file in the new spec's folder or below.",
 )
 @click.option(
     "-o",
@@ -27,12 +27,12 @@ from resnet_dsl.cli.output import show_note
     help="The file to write.  [default: NAME.yaml]",
 )
 def new(name: str, like: str, output: Path | None) -> None:
-    """Start a page: a variant of another one, whose lines stand in it as comments.
+    """Start a spec: a variant of another one, whose lines it has as comments.
 
     \b
     Example:
       resnet-dsl new mine --like resnet50
     """
-    from resnet_dsl.sources.new_variant import start
+    from resnet_dsl.sources.new_variant import new
 
-    show_note(f"wrote {start(name, like, output)}")
+    show_note(f"wrote {new(name, like, output)}")

@@ -30,14 +30,14 @@ SPEC = _Spec()
 spec_argument = click.argument("spec", type=SPEC)
 specs_argument = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SPEC)
 input_option = click.option(
-    "--input", help="The size of an image: 3x512x512, in place of the page's own."
+    "--input", help="The size of an image: 3x512x512, in place of the spec's own."
 )
 set_option = click.option(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Set a word of the page otherwise: input=3x64x64, block.stride_on=first, stem.1.pad=0, "
-    "stages.conv5_x=null. May be given again.",
+    help="Override a value of the spec: input=3x64x64, block.stride_on=first, stem.1.pad=0, "
+    "stages.conv5_x=null. May be repeated.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer for programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from resnet_dsl.cli.options import input_option, json_option, specs_argument
-from resnet_dsl.cli.output import sayable, show_json, show_text
+from resnet_dsl.cli.options import input_option, json_option, set_option, specs_argument
+from resnet_dsl.cli.output import can_print, show_json, show_text
 
 if TYPE_CHECKING:
     from resnet_dsl.render.paper_table import Format
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "markdown", "latex", "csv", "html")
 
 
-@click.command(short_help="Table 1 of the paper for any pages.")
+@click.command(short_help="Table 1 of the paper for any specs.")
 @specs_argument
 @click.option(
     "--format",
@@ -25,9 +25,16 @@ _FORMATS = ("text", "markdown", "latex", "csv", "html")
     help="How the table is printed.",
 )
 @input_option
+@set_option
 @json_option
-def table(specs: tuple[str, ...], format: Format, input: str | None, as_json: bool) -> None:
-    """Table 1 of the paper for any pages: a column for each, stage by stage.
+def table(
+    specs: tuple[str, ...],
+    format: Format,
+    input: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Table 1 of the paper for any specs: a column for each, stage by stage.
 
     \b
     Example:
@@ -36,10 +43,10 @@ def table(specs: tuple[str, ...], format: Format, input: str | None, as_json: bo
     """
     from resnet_dsl.render.paper_table import typeset
     from resnet_dsl.render.text_table import MARKS
-    from resnet_dsl.report.table_rows import paper_table, paper_table_json
+    from resnet_dsl.report.table_rows import table
 
-    found = paper_table(specs, input)
+    paper_table = table(specs, input, overrides)
     if as_json:
-        show_json(paper_table_json(found))
-        return
-    show_text(typeset(found, format, plain=not sayable(MARKS)))
+        show_json(paper_table)
+    else:
+        show_text(typeset(paper_table, format, plain=not can_print(MARKS)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from resnet_dsl.cli.output import show_text
+
 
 @click.command()
 def zoo() -> None:
@@ -16,5 +18,4 @@ def zoo() -> None:
     """
     from resnet_dsl.language.shipped import zoo
 
-    for name in zoo():
-        click.echo(name)
+    show_text("\n".join(zoo()))

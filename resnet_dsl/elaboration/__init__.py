@@ -1,105 +1,110 @@
 """Spec to Network: the one place where strides, paddings, shortcuts, norms and activations appear.
 
-Every number of the network is settled here, at the page's input size. Faults are collected with
-the path of the words that they come from; whoever holds the text places them.
+Every number of the network is settled here, at the spec's input size, and each rule says what it
+did: plans of stages, ranges of blocks, origins and reasons of layers. Faults are collected with the
+path of the text that they come from; whoever holds the text places them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
-from resnet_dsl import ir, notation
-from resnet_dsl.diagnostics import Diagnostic, SpecError, nearest
+from resnet_dsl import ir
+from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecPath, nearest
 from resnet_dsl.elaboration.block_layers import (
-    Pace,
-    blocks,
+    block_layers,
     is_residual,
     odd_map_help,
     opening,
 )
-from resnet_dsl.elaboration.draft import Origin, Work, size_fault
+from resnet_dsl.elaboration.draft import Draft, Origin, piece, size_fault
 from resnet_dsl.elaboration.key_conflicts import check_keys
-from resnet_dsl.elaboration.stage_plans import paces
-from resnet_dsl.elaboration.stage_plans import speaks_of_strides as speaks_of_strides
-from resnet_dsl.elaboration.term_layers import convolves, unit
+from resnet_dsl.elaboration.reasons import AddedActivation, FlattenedInput, Reasons
+from resnet_dsl.elaboration.stage_plans import StridePlan, stage_plans, writes_strides
+from resnet_dsl.elaboration.term_layers import term_layers
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Network, Path
+from resnet_dsl.ir import Layer, Network, Size
 from resnet_dsl.language.spec import LARGEST_REPEATS, Settings, Spec, Stage
+from resnet_dsl.language.validation import validated
+from resnet_dsl.notation import terms
+
+
+class StageRecord(NamedTuple):
+    """A stage's layers, the plan of its first block, and whether its rows write their strides."""
+
+    layers: range
+    plan: StridePlan
+    writes_strides: bool
 
 
 class Elaboration(NamedTuple):
-    """A network, and for each of its layers the words that it comes from.
+    """A network, and what the compiler decided on the way to it.
 
-    `stem`, `stages` and `head` are ranges over `network.layers`, as the author cut them; `blocks`
-    are named as in `aux:`, each with the number of layers behind which it ends.
+    `origins` and `reasons` have an entry for each of `network.layers`. `stem`, `stages` and `head`
+    are ranges of layers, as the author divided them; `blocks` are named as in `aux:`, each with its
+    layers.
     """
 
+    spec: Spec
     network: Network
     origins: tuple[Origin, ...]
+    reasons: tuple[Reasons, ...]
     stem: range
-    stages: dict[str, range]
+    stages: dict[str, StageRecord]
     head: range
-    blocks: dict[str, int]
+    blocks: dict[str, range]
     aux_origins: tuple[tuple[Origin, ...], ...]
 
     def fault(self, error: ShapeError) -> Diagnostic:
-        """A fold's complaint, at the words that its layer comes from."""
+        """A size that does not fit, at the text that its layer comes from."""
         return size_fault(error, self.origins[int(error.path[0])])
 
 
 def elaborate(spec: Spec) -> Network:
-    """The network that a spec says; `SpecError` where its parts do not fit together.
+    """The network of a spec; `SpecError` where its parts do not fit together.
 
     The stride of a stage stands at the first convolution wider than 1x1 of its first block, and a
     block projects where its shape changes: He et al. 2015, §3.3 and §3.4.
+
+    >>> from resnet_dsl import load
+    >>> len(elaborate(load("resnet18")).layers)
+    15
     """
-    return elaborate_with_origins(spec).network
+    return elaboration_of(validated(spec)).network
 
 
-def elaborate_with_origins(spec: Spec) -> Elaboration:
-    """`elaborate`, and where each layer comes from."""
+def elaboration_of(spec: Spec) -> Elaboration:
+    """`elaborate` of a spec that is validated, and what was decided on the way."""
     repeats = sum(row.repeats for stage in spec.stages.values() for row in stage.rows)
     if repeats > LARGEST_REPEATS:
         message = f"{repeats:,} blocks, more than {LARGEST_REPEATS:,}"
         raise SpecError([Diagnostic(code="limit", message=message, path=("stages",))])
-    work = Work(spec.input, _drop_paths(spec))
-    check_keys(work, spec)
-    found = paces(work, spec)
-    _add_stem(work, spec)
-    stem = work.range_from(0)
-    stages: dict[str, range] = {}
-    ends: dict[str, int] = {}
-    pre: Settings | None = None
-    for name, stage in spec.stages.items():
-        settings = spec.settings(stage)
-        start = len(work.layers)
-        if pre and settings.order == "post":
-            _close(work, pre, Origin(("stages", name, "rows", 0)))
-            pre = None
-        for number, end in enumerate(add_stage(work, name, stage, settings, found[name]), 1):
-            ends[f"{name}.{number}"] = end
-            pre = settings if settings.order == "pre" else None
-        stages[name] = work.range_from(start)
-    start = len(work.layers)
-    if pre:
-        _close(work, pre, Origin(("head",)))
-    common = spec.settings()
-    _add_head(work, spec.head, common, ("head",))
-    asides = _auxiliaries(work, spec, ends)
-    if not any(stages.values()):
-        work.fault("missing", "stages without a layer", Origin(("stages",)))
-    if work.faults:
-        raise SpecError(work.faults)
-    network = Network(spec.input, tuple(work.layers), tuple(aux for aux, _ in asides))
+    draft = Draft(spec.input, _drop_paths(spec), spec.drop_path)
+    check_keys(draft, spec)
+    plans = stage_plans(draft, spec)
+    _add_stem(draft, spec)
+    stem = draft.range_from(0)
+    stages, blocks, pre_activated = _add_stages(draft, spec, plans)
+    start = len(draft.layers)
+    if pre_activated:
+        _close(draft, pre_activated, Origin(("head",)))
+    _add_head(draft, spec.head, spec.settings(), ("head",))
+    auxiliaries = _auxiliaries(draft, spec, blocks)
+    if not any(stage.layers for stage in stages.values()):
+        draft.fault("missing", "stages without a layer", Origin(("stages",)))
+    if draft.faults:
+        raise SpecError(draft.faults)
     return Elaboration(
-        network=network,
-        origins=tuple(work.origins),
+        spec=spec,
+        network=Network(spec.input, tuple(draft.layers), tuple(aux for aux, _ in auxiliaries)),
+        origins=tuple(draft.origins),
+        reasons=tuple(draft.reasons),
         stem=stem,
         stages=stages,
-        head=work.range_from(start),
-        blocks=ends,
-        aux_origins=tuple(origins for _, origins in asides),
+        head=draft.range_from(start),
+        blocks=blocks,
+        aux_origins=tuple(origins for _, origins in auxiliaries),
     )
 
 
@@ -123,98 +128,126 @@ def drop_path_schedule(rate: float, count: int) -> Iterator[float]:
     return (rate * (i / max(1, count - 1)) for i in range(count))
 
 
-def _add_stem(work: Work, spec: Spec) -> None:
+def _add_stem(draft: Draft, spec: Spec) -> None:
     """The last convolution of a pre-activated network is bare: its first block brings the norm."""
     common = spec.settings()
-    with_blocks = (s for s in spec.stages.values() if any(map(convolves, s.rows)))
+    with_blocks = (s for s in spec.stages.values() if any(row.is_block for row in s.rows))
     first = next(with_blocks, None)
-    pre = first is not None and spec.settings(first).order == "pre"
-    convs = [i for i, term in enumerate(spec.stem) if isinstance(term, notation.Conv)]
+    pre_activated = first is not None and spec.settings(first).order == "pre"
+    convs = [i for i, term in enumerate(spec.stem) if isinstance(term, terms.Conv)]
     for i, term in enumerate(spec.stem):
         origin = Origin(("stem", i), term.at)
-        normed = not (pre and [i] == convs[-1:])
-        work.add(unit(work, term, common, origin, normed=normed), origin)
+        normed = not (pre_activated and [i] == convs[-1:])
+        draft.add(term_layers(draft, term, common, origin, normed=normed), origin)
 
 
-def add_stage(work: Work, name: str, stage: Stage, settings: Settings, pace: Pace) -> list[int]:
-    """A stage; for each of its blocks the number of layers with which it ends."""
-    ends: list[int] = []
+def _add_stages(
+    draft: Draft, spec: Spec, plans: Mapping[str, StridePlan]
+) -> tuple[dict[str, StageRecord], dict[str, range], Settings | None]:
+    """All stages; the ranges of their blocks; the settings of pre-activated blocks at the end."""
+    stages: dict[str, StageRecord] = {}
+    blocks: dict[str, range] = {}
+    pre_activated: Settings | None = None
+    for name, stage in spec.stages.items():
+        settings = spec.settings(stage)
+        start = len(draft.layers)
+        if pre_activated and settings.order == "post":
+            _close(draft, pre_activated, Origin(("stages", name, "rows", 0)))
+            pre_activated = None
+        for number, layers in enumerate(add_stage(draft, stage, settings, plans[name]), 1):
+            blocks[f"{name}.{number}"] = layers
+            pre_activated = settings if settings.order == "pre" else None
+        layers = draft.range_from(start)
+        stages[name] = StageRecord(layers, plans[name], writes_strides(stage.rows))
+    return stages, blocks, pre_activated
+
+
+def add_stage(draft: Draft, stage: Stage, settings: Settings, plan: StridePlan) -> list[range]:
+    """Add a stage to a draft; the layers of each of its blocks."""
+    name, blocks = plan.stage, list[range]()
     for i, row in enumerate(stage.rows):
         origin = Origin(("stages", name, "rows", i))
-        ends_here, following = convolves(row), pace.following
-        for layer in blocks(work, row, settings, pace, origin):
-            work.add(layer, origin, odd_map_help(work, settings))
-            if ends_here:
-                ends.append(len(work.layers))
-                pace = following
-    if stage.output and work.size[1:] != stage.output:
-        found = "x".join(map(str, work.size[1:]))
-        said = "x".join(map(str, stage.output))
-        work.fault(
-            "output", f"{name} gives {found}, not {said}", Origin(("stages", name, "output"))
-        )
-    return ends
+        following = plan.following
+        for block in block_layers(draft, row, settings, plan, origin):
+            start = len(draft.layers)
+            draft.add(block, origin, odd_map_help(draft, settings))
+            if row.is_block:
+                blocks.append(draft.range_from(start))
+                plan = following
+    if stage.output and draft.size[1:] != stage.output:
+        given = "x".join(map(str, draft.size[1:]))
+        expected = "x".join(map(str, stage.output))
+        origin = Origin(("stages", name, "output"))
+        draft.fault("output", f"{name} gives {given}, not {expected}", origin)
+    return blocks
 
 
-def _close(work: Work, settings: Settings, origin: Origin) -> None:
-    """What a run of pre-activated blocks leaves to the layer behind it."""
-    work.add(opening(work, settings, origin), origin)
+def stage_layers(
+    stage: Stage,
+    settings: Settings,
+    plan: StridePlan,
+    size: Size,
+    drop_paths: Iterator[float] | None = None,
+) -> list[Layer] | None:
+    """The layers of one stage on maps of a size; None where it has faults."""
+    draft = Draft(size, drop_paths)
+    try:
+        add_stage(draft, stage, settings, plan)
+    except SpecError:
+        return None
+    return None if draft.faults else draft.layers
+
+
+def _close(draft: Draft, settings: Settings, origin: Origin) -> None:
+    """The norm and activation after the last of several pre-activated blocks."""
+    draft.add(opening(draft, settings, origin, after=True), origin)
 
 
 def _auxiliaries(
-    work: Work, spec: Spec, ends: Mapping[str, int]
+    draft: Draft, spec: Spec, blocks: Mapping[str, range]
 ) -> list[tuple[ir.Auxiliary, tuple[Origin, ...]]]:
-    """The auxiliary classifiers, the earliest first, and the words that their layers come from."""
-    found = []
+    """The auxiliary classifiers, the earliest first, and the text that their layers come from."""
+    auxiliaries = []
     for block, head in spec.aux.items():
         path = ("aux", block)
-        if block not in ends:
-            guess = nearest(block, ends)
-            work.fault(
+        if block not in blocks:
+            guess = nearest(block, blocks)
+            draft.fault(
                 "aux",
-                f"{block} is no block of this network",
+                f"this network has no block {block}",
                 Origin(path, on_key=True),
                 help=f"did you mean {guess}?" if guess else "blocks count from 1: conv4_x.1",
             )
             continue
-        behind = ends[block]
-        aside = Work(work.size_behind(spec.input, behind))
-        _add_head(aside, head, spec.settings(), path)
-        work.faults += aside.faults
-        made = ir.Auxiliary(behind=behind, layers=tuple(aside.layers))
-        found.append((made, tuple(aside.origins)))
-    return sorted(found, key=lambda aside: aside[0].behind)
+        position = blocks[block].stop
+        branch = Draft(draft.size_after(spec.input, position))
+        _add_head(branch, head, spec.settings(), path)
+        draft.faults += branch.faults
+        auxiliary = ir.Auxiliary(position=position, layers=tuple(branch.layers))
+        auxiliaries.append((auxiliary, tuple(branch.origins)))
+    return sorted(auxiliaries, key=lambda pair: pair[0].position)
 
 
 def _add_head(
-    work: Work, head: Sequence[notation.HeadLayer], settings: Settings, path: Path
+    draft: Draft, head: Sequence[terms.HeadLayer], settings: Settings, path: SpecPath
 ) -> None:
-    last_fc = max((i for i, term in enumerate(head) if isinstance(term, notation.Fc)), default=-1)
+    last_fc = max((i for i, term in enumerate(head) if isinstance(term, terms.Fc)), default=-1)
     for i, term in enumerate(head):
         origin = Origin((*path, i), term.at)
         match term:
-            case (
-                notation.Conv()
-                | notation.Pool()
-                | notation.BlurPool()
-                | notation.ZeroPad()
-                | notation.SqueezeExcite()
-                | notation.EfficientChannelAttention()
-                | notation.Dropout()
-                | notation.DropPath()
-            ):
-                work.add(unit(work, term, settings, origin), origin)
-            case notation.AdaptivePool(side=side):
-                work.add(ir.AdaptivePool(side=side), origin)
-            case notation.Flatten():
-                work.add(ir.Flatten(), origin)
-            case notation.Softmax():
-                work.add(ir.Softmax(), origin)
-            case notation.Fc(features=features):
-                if isinstance(work.size, ir.Shape):
-                    work.add(ir.Flatten(), origin)
-                work.add(ir.Linear(in_features=work.channels, out_features=features), origin)
+            case terms.AdaptivePool(side=side):
+                draft.add(piece(ir.AdaptivePool(side=side)), origin)
+            case terms.Flatten():
+                draft.add(piece(ir.Flatten()), origin)
+            case terms.Softmax():
+                draft.add(piece(ir.Softmax()), origin)
+            case terms.Fc(features=features):
+                if isinstance(draft.size, ir.Shape):
+                    draft.add(piece(ir.Flatten(), FlattenedInput()), origin)
+                linear = ir.Linear(in_features=draft.channels, out_features=features)
+                draft.add(piece(linear), origin)
                 if i != last_fc:
-                    work.add(ir.Act(settings.activation), origin)
+                    reason = AddedActivation(settings.activation)
+                    draft.add(piece(ir.Act(settings.activation), reason), origin)
             case _:
-                assert_never(term)
+                draft.add(term_layers(draft, term, settings, origin), origin)

@@ -1,218 +1,282 @@
-"""One block at a time: convolutions with what they bring, and the shortcut around them."""
+"""Which layers is one block? Convolutions with what they bring, and the shortcut around them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, assert_never
+from typing import Literal, NamedTuple, assert_never
 
-from resnet_dsl import ir, notation
-from resnet_dsl.elaboration.draft import Origin, Work
+from resnet_dsl import ir
+from resnet_dsl.elaboration.draft import NOTHING, Draft, Origin, Piece, in_sequence, piece
+from resnet_dsl.elaboration.reasons import (
+    AddedActivation,
+    Addition,
+    AntiAliasing,
+    InsertedDilation,
+    InsertedStride,
+    PreActivation,
+    Projection,
+    ProjectionPadding,
+    ProjectionPool,
+    Reason,
+    ShortcutPadding,
+    ShortcutStride,
+    StochasticDepth,
+)
+from resnet_dsl.elaboration.stage_plans import StridePlan
 from resnet_dsl.elaboration.term_layers import (
     activation_of,
     convolution,
-    convolves,
     norm_of,
+    stride_of,
+    term_layers,
     total_stride,
-    unit,
     width_of,
 )
 from resnet_dsl.folds.anatomy import is_bottleneck
-from resnet_dsl.ir import Layer
 from resnet_dsl.language.spec import Settings, StrideOn
-from resnet_dsl.notation import Branch, Row
+from resnet_dsl.notation import terms
+from resnet_dsl.notation.terms import Branch, Row
 
 
-class Pace(NamedTuple):
-    """How a block moves over the map: what the stage says, not its rows.
+class PlannedTerm(NamedTuple):
+    """A term of a row as its stage's plan leaves it, and what the plan has changed or added."""
 
-    `stride` and `first` are the stride and dilation of the convolution that carries the stage's
-    stride, `dilation` is that of all others wider than 1x1. Only one block `enters` a stage.
-    """
-
-    stride: int = 1
-    dilation: int = 1
-    first: int = 1
-    enters: bool = False
-
-    @property
-    def following(self) -> Pace:
-        """The pace of the blocks behind the first."""
-        return Pace(dilation=self.dilation, first=self.dilation)
+    term: terms.RowLayer
+    reasons: tuple[Reason, ...] = ()
 
 
-def blocks(work: Work, row: Row, settings: Settings, pace: Pace, origin: Origin) -> Iterator[Layer]:
+def block_layers(
+    draft: Draft, row: Row, settings: Settings, plan: StridePlan, origin: Origin
+) -> Iterator[Piece]:
     """The blocks of a row; only the first one may stride. Equal blocks are one object."""
-    known: dict[tuple[int, Pace, float], Layer] = {}
-    residual, following = is_residual(row, settings), pace.following
+    known: dict[tuple[int, StridePlan, float], Piece] = {}
+    residual, following = is_residual(row, settings), plan.following
     for _ in range(row.repeats):
-        drop = next(work.drop_paths, 0.0) if residual else 0.0
-        key = work.channels, pace, drop
+        drop = next(draft.drop_paths, 0.0) if residual else 0.0
+        key = draft.channels, plan, drop
         if key not in known:
-            known[key] = _block(work, row, settings, pace, drop, origin)
+            known[key] = _block(draft, row, settings, plan, drop, origin)
         yield known[key]
-        pace = following
+        plan = following
 
 
-def odd_map_help(work: Work, settings: Settings) -> str | None:
+def odd_map_help(draft: Draft, settings: Settings) -> str | None:
     """An average pool drops the last pixel of an odd map, and the shortcut keeps it."""
-    if settings.antialias == "average" and any(side % 2 for side in work.size[1:]):
-        return "an average pool behind a stride takes even maps: another input, or antialias: blur"
+    if settings.antialias == "average" and any(side % 2 for side in draft.size[1:]):
+        return "an average pool that strides takes even maps: another input, or antialias: blur"
     return None
 
 
 def is_residual(row: Row, settings: Settings) -> bool:
     """Whether the blocks of a row have shortcuts."""
-    return settings.shortcut != "none" and convolves(row)
+    return settings.shortcut != "none" and row.is_block
 
 
 def _block(
-    work: Work, row: Row, settings: Settings, pace: Pace, drop: float, origin: Origin
-) -> Layer:
+    draft: Draft, row: Row, settings: Settings, plan: StridePlan, drop: float, origin: Origin
+) -> Piece:
     """One block on the map so far."""
     residual = is_residual(row, settings)
-    row = paced(row, settings, pace)
-    bodies = [_path(work, branch, settings, residual, origin) for branch in row.branches]
-    body = bodies[0] if len(bodies) == 1 else ir.Parallel(tuple(bodies))
+    branches = planned_branches(row, settings, plan)
+    bodies = [_body(draft, branch, settings, residual, origin) for branch in branches]
+    body = bodies[0] if len(bodies) == 1 else _parallel(bodies)
     if not residual:
         return body
-    body = ir.sequence(body, ir.DropPath(drop) if drop else ir.Identity())
-    channels = sum(width_of(branch, work.channels) for branch in row.branches)
-    total = total_stride(row.branches[0])  # or the branches do not meet
-    changes = total != 1 or channels != work.channels
-    needed = changes or (pace.enters and _is_pre_activated_bottleneck(row, settings))
-    pace = pace._replace(stride=total)
-    shortcut = _shortcut(work, settings, channels, pace, needed, origin)
+    if drop:
+        body = in_sequence(body, piece(ir.DropPath(drop), StochasticDepth(drop, draft.drop_rate)))
+    first = [planned.term for planned in branches[0]]
+    channels = sum(width_of(branch, draft.channels) for branch in row.branches)
+    stride = total_stride(first)  # or the branches do not meet
+    changes = stride != 1 or channels != draft.channels
+    needed = changes or (plan.enters and _is_pre_activated_bottleneck(row, settings))
+    plan = plan._replace(stride=stride)
+    shortcut = _shortcut(draft, settings, channels, plan, needed, origin)
+    kind = _shortcut_kind(shortcut)
     match settings.order:
         case "post":
-            return ir.Residual(body=body, shortcut=shortcut, after=ir.Act(settings.activation))
+            reason = AddedActivation(settings.activation, after_addition=True)
+            return _residual(body, shortcut, kind, piece(ir.Act(settings.activation), reason))
         case "pre":
-            before = opening(work, settings, origin)
-            if not settings.projects or shortcut == ir.Identity():
-                return ir.Residual(body=ir.sequence(before, body), shortcut=shortcut)
-            return ir.sequence(before, ir.Residual(body=body, shortcut=shortcut))
+            before = opening(draft, settings, origin)
+            if not settings.projects or shortcut == NOTHING:
+                return _residual(in_sequence(before, body), shortcut, kind)
+            return in_sequence(before, _residual(body, shortcut, kind))
         case _:
             assert_never(settings.order)
 
 
-def opening(work: Work, settings: Settings, origin: Origin) -> Layer:
-    """The norm and activation in front of a pre-activated block, and behind the last of them:
-    He et al. 2016, figure 4e."""
-    norm = norm_of(work, settings, work.channels, origin)
-    return ir.sequence(norm, activation_of(settings))
+ShortcutKind = Literal["identity", "projection", "padding"]
+
+
+def _shortcut_kind(shortcut: Piece) -> ShortcutKind:
+    inside = ir.steps(shortcut.layer)
+    if any(isinstance(layer, ir.Conv) for layer in inside):
+        return "projection"
+    return "padding" if inside else "identity"
+
+
+def _residual(body: Piece, shortcut: Piece, kind: ShortcutKind, after: Piece = NOTHING) -> Piece:
+    layer = ir.Residual(body=body.layer, shortcut=shortcut.layer, after=after.layer)
+    inside = {**body.under("body"), **shortcut.under("shortcut"), **after.under("after")}
+    return Piece(layer, {**inside, ir.ROOT: (Addition(kind),)})
+
+
+def _parallel(branches: Sequence[Piece]) -> Piece:
+    reasons = {path: why for i, b in enumerate(branches) for path, why in b.under(i).items()}
+    return Piece(ir.Parallel(tuple(branch.layer for branch in branches)), reasons)
+
+
+def opening(draft: Draft, settings: Settings, origin: Origin, *, after: bool = False) -> Piece:
+    """The norm and activation before a pre-activated block, and after the last of them: He et al.
+    2016, figure 4e."""
+    reason = PreActivation(after)
+    norm = norm_of(draft, settings, draft.channels, origin, reason)
+    return in_sequence(norm, activation_of(settings, reason))
 
 
 def _is_pre_activated_bottleneck(row: Row, settings: Settings) -> bool:
     """Those always project where they enter a stage, as in Google's BiT and in timm."""
-    kernels = [layer.kernel for layer in row.layers if isinstance(layer, notation.Conv)]
+    kernels = [layer.kernel for layer in row.layers if isinstance(layer, terms.Conv)]
     return settings.order == "pre" and is_bottleneck(kernels)
 
 
-def paced(row: Row, settings: Settings, pace: Pace) -> Row:
-    """The row with its stage's stride and dilation at the convolutions that take them."""
-    if not convolves(row):
-        return row
-    branches = [_dilated(branch, pace.dilation) for branch in row.branches]
-    if len(branches) == 1:
-        i = carrier(row.branches[0], settings.stride_on)
-        (found,) = _dilated((row.branches[0][i],), pace.first)
-        assert isinstance(found, notation.Conv)
-        entered: list[notation.RowLayer] = [
-            found if pace.stride == 1 else replace(found, stride=pace.stride)
-        ]
-        if settings.antialias == "blur" and pace.first != pace.dilation:
-            entered.append(notation.BlurPool(stride=1, at=found.at))  # as timm: it stays a filter
-        branches = [(*branches[0][:i], *entered, *branches[0][i + 1 :])]
-    return replace(row, branches=tuple(branches))
+# ---------------------------------------------------------------- the plan of the stage
 
 
-def _dilated(path: Branch, dilation: int) -> Branch:
-    """A dilation at every convolution that is wider than 1x1 and says none itself."""
-    if dilation == 1:
-        return path
-    return tuple(
-        replace(layer, dilation=dilation)
-        if isinstance(layer, notation.Conv) and layer.kernel > 1 and layer.dilation is None
-        else layer
-        for layer in path
-    )
+def planned_branches(
+    row: Row, settings: Settings, plan: StridePlan
+) -> list[tuple[PlannedTerm, ...]]:
+    """The branches of a row, with its stage's stride and dilation at the convolutions that take
+    them."""
+    if not row.is_block:
+        return [tuple(map(PlannedTerm, branch)) for branch in row.branches]
+    branches = [tuple(_dilated(t, plan.dilation, plan) for t in branch) for branch in row.branches]
+    if len(branches) > 1:
+        return branches
+    (written,), (branch,) = row.branches, branches
+    i = strided_conv(written, settings.stride_on)
+    entering = _strided(_dilated(written[i], plan.first_dilation, plan), settings, plan)
+    left: tuple[PlannedTerm, ...] = ()
+    if settings.antialias == "blur" and plan.first_dilation != plan.dilation:
+        blur = terms.BlurPool(stride=1, at=written[i].at)  # as in timm, it stays as a filter
+        left = (PlannedTerm(blur, (AntiAliasing(stride=1),)),)
+    return [(*branch[:i], entering, *left, *branch[i + 1 :])]
 
 
-def carrier(path: Branch, stride_on: StrideOn) -> int:
+def _dilated(term: terms.RowLayer, dilation: int, plan: StridePlan) -> PlannedTerm:
+    """A dilation at a convolution that is wider than 1x1 and has none itself."""
+    takes = isinstance(term, terms.Conv) and term.kernel > 1 and term.dilation is None
+    if dilation == 1 or not takes:
+        return PlannedTerm(term)
+    assert isinstance(term, terms.Conv)
+    reason = InsertedDilation(dilation, plan.stage, plan.output_stride)
+    return PlannedTerm(replace(term, dilation=dilation), (reason,))
+
+
+def _strided(planned: PlannedTerm, settings: Settings, plan: StridePlan) -> PlannedTerm:
+    term, reasons = planned
+    if plan.stride == 1:
+        return planned
+    assert isinstance(term, terms.Conv), term
+    reason = InsertedStride(plan.stride, plan.stage, on_first=settings.stride_on == "first")
+    return PlannedTerm(replace(term, stride=plan.stride), (reason, *reasons))
+
+
+def strided_conv(branch: Branch, stride_on: StrideOn) -> int:
     """Where a stage's stride stands: at the first convolution wider than 1x1 (v1.5), or at the
     first of all (v1, and where all are 1x1)."""
-    convs = [(i, layer) for i, layer in enumerate(path) if isinstance(layer, notation.Conv)]
+    convs = [(i, layer) for i, layer in enumerate(branch) if isinstance(layer, terms.Conv)]
     wide = [i for i, conv in convs if conv.kernel > 1]
     return wide[0] if wide and stride_on == "spatial" else convs[0][0]
 
 
-def _path(
-    work: Work, layers: Sequence[notation.RowLayer], settings: Settings, open: bool, origin: Origin
-) -> Layer:
-    """Layers one after the other; an `open` end is that of a residual body: its last convolution
-    leaves the activation to the addition or, pre-activated, norm and activation to what follows."""
-    found: list[Layer] = []
-    channels = work.channels
-    convs = [i for i, layer in enumerate(layers) if isinstance(layer, notation.Conv)]
-    last = convs[-1] if open and convs else None
-    for i, term in enumerate(layers):
-        origin = origin._replace(at=term.at)
-        ends = i == last
-        normed = not ends or settings.order == "post"
-        for part in _split(term, settings):
-            made = unit(
-                work, part, settings, origin, channels=channels, act=not ends, normed=normed
+# ---------------------------------------------------------------- body and shortcut
+
+
+def _body(
+    draft: Draft, branch: Sequence[PlannedTerm], settings: Settings, residual: bool, origin: Origin
+) -> Piece:
+    """Layers one after the other. In a residual body the last convolution leaves the activation to
+    the addition or, pre-activated, norm and activation to what follows."""
+    pieces: list[Piece] = []
+    channels = draft.channels
+    convs = [i for i, planned in enumerate(branch) if isinstance(planned.term, terms.Conv)]
+    last = convs[-1] if residual and convs else None
+    for i, planned in enumerate(branch):
+        origin = origin._replace(at=planned.term.at)
+        normed = i != last or settings.order == "post"
+        for term, reasons in _split(planned, settings):
+            pieces.append(
+                term_layers(
+                    draft,
+                    term,
+                    settings,
+                    origin,
+                    channels=channels,
+                    act=i != last,
+                    normed=normed,
+                    reasons=reasons,
+                )
             )
-            found.append(made)
-        channels = width_of((term,), channels)
-    return ir.sequence(*found)
+        channels = width_of((planned.term,), channels)
+    return in_sequence(*pieces)
 
 
-def _split(term: notation.RowLayer, settings: Settings) -> tuple[notation.RowLayer, ...]:
+def _split(planned: PlannedTerm, settings: Settings) -> tuple[PlannedTerm, ...]:
     """A strided convolution as it is anti-aliased: Zhang 2019, §3.2."""
-    if not isinstance(term, notation.Conv) or term.stride in (None, 1):
-        return (term,)
-    stride = term.stride
+    term = planned.term
+    if settings.antialias == "none" or not isinstance(term, terms.Conv) or stride_of(term) == 1:
+        return (planned,)
+    stride = stride_of(term)
+    kept = tuple(why for why in planned.reasons if not isinstance(why, InsertedStride))
+    conv = PlannedTerm(replace(term, stride=1), kept)
+    pool: terms.RowLayer
     match settings.antialias:
-        case "none":
-            return (term,)
         case "blur":
-            return replace(term, stride=1), notation.BlurPool(stride=stride, at=term.at)
+            pool = terms.BlurPool(stride=stride, at=term.at)
         case "average":
-            pool = notation.Pool(kind="average", kernel=stride, at=term.at)
-            return replace(term, stride=1), pool
+            pool = terms.Pool(kind="average", kernel=stride, at=term.at)
         case _:
             assert_never(settings.antialias)
+    return conv, PlannedTerm(pool, (AntiAliasing(stride),))
 
 
 def _shortcut(
-    work: Work, settings: Settings, channels: int, pace: Pace, needed: bool, origin: Origin
-) -> Layer:
+    draft: Draft,
+    settings: Settings,
+    channels: int,
+    plan: StridePlan,
+    needed: bool,
+    origin: Origin,
+) -> Piece:
     """Options A, B and C of He et al. 2015, §3.3 and §4.1."""
     match settings.shortcut:
         case "padding" | "padding on both sides":
-            return _padding_shortcut(work, settings, channels, pace.stride, origin)
+            return _padding_shortcut(draft, settings, channels, plan.stride, origin)
         case "projection" | "always":
             if not needed and settings.shortcut == "projection":
-                return ir.Identity()
-            return _projection(work, settings, channels, pace, origin)
+                return NOTHING
+            return _projection(draft, settings, channels, plan, origin)
         case "none":
             raise AssertionError("a plain block has no shortcut")
         case _:
             assert_never(settings.shortcut)
 
 
-def _projection(work: Work, settings: Settings, channels: int, pace: Pace, origin: Origin) -> Layer:
-    """A projection that strides or is dilated is what the settings say; any other is a 1x1 alone.
+def _projection(
+    draft: Draft, settings: Settings, channels: int, plan: StridePlan, origin: Origin
+) -> Piece:
+    """A projection that strides or is dilated is what the settings have; any other is a 1x1 alone.
 
     A pre-activated one has no norm: what it adds to is not normalized.
     """
-    stride, moves = pace.stride, pace.stride > 1 or pace.dilation > 1
-    term = notation.Conv(kernel=1, channels=channels, stride=stride)
-    pool: Layer = ir.Identity()
+    stride, moves = plan.stride, plan.stride > 1 or plan.dilation > 1
+    term = terms.Conv(kernel=1, channels=channels, stride=stride)
+    pool = NOTHING
     match settings.projection:
         case "3x3" if moves:
-            term = replace(term, kernel=3, dilation=pace.first)
+            term = replace(term, kernel=3, dilation=plan.first_dilation)
         case "average pool, 1x1" if moves:  # ResNet-D: He et al. 2019, figure 2c
             pool = _projection_pool(stride)
             term = replace(term, stride=1)
@@ -220,42 +284,47 @@ def _projection(work: Work, settings: Settings, channels: int, pace: Pace, origi
             pass
         case _:
             assert_never(settings.projection)
-    conv = convolution(work, term, settings, origin, work.channels)
+    conv = piece(convolution(draft, term, settings, origin, draft.channels), Projection())
     if settings.order == "pre":
-        return ir.sequence(pool, conv)
-    return ir.sequence(pool, conv, norm_of(work, settings, channels, origin))
+        return in_sequence(pool, conv)
+    return in_sequence(pool, conv, norm_of(draft, settings, channels, origin))
 
 
-def _projection_pool(stride: int) -> Layer:
+def _projection_pool(stride: int) -> Piece:
     """Windows side by side; where dilation stands for the stride, 2x2 windows that overlap, with
-    zeros behind the map to keep its size."""
+    zeros after the map to keep its size."""
     if stride > 1:
-        return ir.pool(kind="average", kernel=stride, stride=stride, ceil=True)
+        pool = ir.pool(kind="average", kernel=stride, stride=stride, ceil=True)
+        return piece(pool, ProjectionPool(stride, stride))
     pool = ir.pool(kind="average", kernel=2, stride=1)
-    return ir.sequence(ir.ZeroPad(before=0, after=1), pool)
+    zeros = piece(ir.ZeroPad(before=0, after=1), ProjectionPadding())
+    return in_sequence(zeros, piece(pool, ProjectionPool(kernel=2, stride=1)))
 
 
 def _padding_shortcut(
-    work: Work, settings: Settings, channels: int, stride: int, origin: Origin
-) -> Layer:
+    draft: Draft, settings: Settings, channels: int, stride: int, origin: Origin
+) -> Piece:
     """Every `stride`-th pixel, and zeros for the channels that are new."""
-    extra = channels - work.channels
+    extra = channels - draft.channels
     if extra < 0:
-        work.fault(
+        draft.fault(
             "shortcut",
-            f"a padding shortcut cannot lead from {work.channels} to {channels} channels",
+            f"a padding shortcut cannot lead from {draft.channels} to {channels} channels",
             origin,
             help="it only adds channels: use shortcut: projection",
         )
-    halved = settings.shortcut == "padding on both sides"
-    if halved and extra % 2 and extra > 0:
-        work.fault(
+    both_sides = settings.shortcut == "padding on both sides"
+    if both_sides and extra % 2 and extra > 0:
+        draft.fault(
             "shortcut",
-            f"{extra} new channels cannot stand on both sides of {work.channels} alike",
+            f"{extra} new channels do not divide into two sides of {draft.channels}",
             origin,
-            help="an even number of them can: another width, or shortcut: padding",
+            help="use a width that adds an even number, or shortcut: padding",
         )
-    pixels = ir.Pool(kind="max", kernel=1, stride=stride) if stride > 1 else ir.Identity()
-    before = extra // 2 if halved else 0
-    zeros = ir.PadChannels(before=before, after=extra - before) if extra > 0 else ir.Identity()
-    return ir.sequence(pixels, zeros)
+    pixels = ir.Pool(kind="max", kernel=1, stride=stride)
+    before = extra // 2 if both_sides else 0
+    zeros = ir.PadChannels(before=before, after=extra - before)
+    return in_sequence(
+        piece(pixels, ShortcutStride(stride)) if stride > 1 else NOTHING,
+        piece(zeros, ShortcutPadding(extra, before > 0)) if extra > 0 else NOTHING,
+    )

@@ -1,56 +1,56 @@
-"""Keys that make no sense together: said before anything is built of them."""
+"""Which keys contradict each other? Faults before anything is built."""
 
 from __future__ import annotations
 
+from resnet_dsl.diagnostics import SpecPath
 from resnet_dsl.elaboration.block_layers import is_residual
-from resnet_dsl.elaboration.draft import Origin, Work
-from resnet_dsl.ir import Path
+from resnet_dsl.elaboration.draft import Draft, Origin
 from resnet_dsl.language.spec import ActiveNorm, Spec
 
 
-def check_keys(work: Work, spec: Spec) -> None:
+def check_keys(draft: Draft, spec: Spec) -> None:
     """Faults of keys that contradict each other, at the key that has no effect."""
     for name in spec.stages:
-        _check_stage(work, spec, name)
+        _check_stage(draft, spec, name)
     if spec.block.projection and not any(_projects(spec, name) for name in spec.stages):
-        work.fault(
+        draft.fault(
             "shortcut",
-            "a projection is described, and no shortcut projects",
+            "a projection is given, and no shortcut projects",
             Origin(("block", "projection")),
             help="leave it out, or write shortcut: projection",
         )
     if spec.drop_path and not any(_is_residual(spec, name) for name in spec.stages):
-        work.fault(
+        draft.fault(
             "drop-path",
-            "paths are dropped, and no block has a shortcut to keep",
+            "drop_path is given, and no block has a shortcut",
             Origin(("drop_path",)),
             help="leave it out, or give blocks their shortcut",
         )
 
 
-def _check_stage(work: Work, spec: Spec, name: str) -> None:
+def _check_stage(draft: Draft, spec: Spec, name: str) -> None:
     stage = spec.stages[name]
     settings = spec.settings(stage)
     if stage.projection and not _projects(spec, name):
-        work.fault(
+        draft.fault(
             "shortcut",
-            f"{name} describes a projection, and its shortcut is {settings.shortcut}",
+            f"{name} has a projection key, and its shortcut is {settings.shortcut}",
             Origin(("stages", name, "projection")),
             help="leave it out, or write shortcut: projection",
         )
     if settings.order == "pre" and settings.shortcut == "none":
-        work.fault(
+        draft.fault(
             "order",
-            f"{name} is pre-activated, and has no shortcuts to keep clean",
-            _said(spec, name, "order"),
+            f"{name} is pre-activated, and has no shortcuts",
+            _given(spec, name, "order"),
             help="leave order out, or give the blocks their shortcut",
         )
     post = settings.order == "post" and _is_residual(spec, name)
     if post and isinstance(settings.norm, ActiveNorm):
-        work.fault(
+        draft.fault(
             "order",
-            f"the norm {settings.norm.kind} activates, and {name} adds behind a norm",
-            _said(spec, name, "norm"),
+            f"the norm {settings.norm.kind} activates, and {name} adds after a norm",
+            _given(spec, name, "norm"),
             help="write order: pre",
         )
 
@@ -64,7 +64,7 @@ def _is_residual(spec: Spec, name: str) -> bool:
     return any(is_residual(row, spec.settings(stage)) for row in stage.rows)
 
 
-def _said(spec: Spec, name: str, key: str) -> Origin:
-    """Where a stage has a key from."""
-    path: Path = ("stages", name, key)
+def _given(spec: Spec, name: str, key: str) -> Origin:
+    """Where the key of a stage is given."""
+    path: SpecPath = ("stages", name, key)
     return Origin(path if getattr(spec.stages[name], key) is not None else ("block", key))

@@ -1,4 +1,4 @@
-"""One written layer at a time, with the norm and the activation that it brings."""
+"""Which layers does one term stand for? Itself, and the norm and activation that it brings."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from math import prod
 from typing import assert_never
 
-from resnet_dsl import ir, notation
-from resnet_dsl.elaboration.draft import Origin, Work
+from resnet_dsl import ir
+from resnet_dsl.elaboration.draft import NOTHING, Draft, Origin, Piece, in_sequence, piece
+from resnet_dsl.elaboration.reasons import AddedActivation, AddedNorm, Reason
 from resnet_dsl.ir import Layer
 from resnet_dsl.language.spec import (
     ActiveNorm,
@@ -20,93 +21,100 @@ from resnet_dsl.language.spec import (
     default_padding,
     default_pool_stride,
 )
-from resnet_dsl.notation import Row
+from resnet_dsl.notation import terms
 
 
-def width_of(layers: Iterable[notation.RowLayer], channels: int) -> int:
-    """Channels behind layers."""
+def width_of(layers: Iterable[terms.RowLayer], channels: int) -> int:
+    """Channels after layers."""
     for layer in layers:
-        if isinstance(layer, notation.Conv):
+        if isinstance(layer, terms.Conv):
             channels = layer.channels
     return channels
 
 
-def total_stride(layers: Iterable[notation.RowLayer]) -> int:
+def total_stride(layers: Iterable[terms.RowLayer]) -> int:
     """How far layers stride together."""
     return prod(map(stride_of, layers))
 
 
-def stride_of(layer: notation.RowLayer) -> int:
+def stride_of(layer: terms.RowLayer) -> int:
     match layer:
-        case notation.Conv(stride=stride):
+        case terms.Conv(stride=stride):
             return stride or 1
-        case notation.Pool() as pool:
+        case terms.Pool() as pool:
             return pool.stride or default_pool_stride(pool)
-        case notation.BlurPool(stride=blurred):
+        case terms.BlurPool(stride=blurred):
             return blurred
         case (
-            notation.Dropout()
-            | notation.DropPath()
-            | notation.ZeroPad()
-            | notation.SqueezeExcite()
-            | notation.EfficientChannelAttention()
+            terms.Dropout()
+            | terms.DropPath()
+            | terms.ZeroPad()
+            | terms.SqueezeExcite()
+            | terms.EfficientChannelAttention()
         ):
             return 1
         case _:
             assert_never(layer)
 
 
-def unit(
-    work: Work,
-    term: notation.RowLayer,
+def term_layers(
+    draft: Draft,
+    term: terms.RowLayer,
     settings: Settings,
     origin: Origin,
     *,
     channels: int | None = None,
     act: bool = True,
     normed: bool = True,
-) -> Layer:
-    """One written layer, with the norm and the activation that it brings."""
+    reasons: tuple[Reason, ...] = (),
+) -> Piece:
+    """The layers of one term, with the norm and the activation that it brings.
+
+    `reasons` are those for the term's own layer, where a rule has changed or added the term.
+    """
     match term:
-        case notation.Conv():
-            conv = convolution(work, term, settings, origin, channels or work.channels)
+        case terms.Conv():
+            conv = convolution(draft, term, settings, origin, channels or draft.channels)
             if term.bare or not normed:
-                return conv
-            activation = activation_of(settings) if act else ir.Identity()
-            norm = norm_of(work, settings, term.channels, origin._replace(at=term.at))
-            return ir.sequence(conv, norm, activation)
-        case notation.Pool():
-            padding = default_padding(term) if term.padding is None else term.padding
-            return ir.pool(
-                kind=term.kind,
-                kernel=term.kernel,
-                stride=stride_of(term),
-                padding=padding,
-                ceil=term.ceil,
-            )
-        case notation.BlurPool(stride=stride):
-            return ir.BlurPool(stride=stride)
-        case notation.SqueezeExcite(hidden=hidden):
-            return _squeeze_excite(work, term, hidden, channels or work.channels, origin)
-        case notation.EfficientChannelAttention(kernel=kernel):
-            return ir.EfficientChannelAttention(kernel=kernel)
-        case notation.ZeroPad(before=before, after=after):
-            return ir.ZeroPad(before=before, after=after)
-        case notation.Dropout(p=p):
-            return ir.Dropout(p) if p else ir.Identity()
-        case notation.DropPath(p=p):
-            return ir.DropPath(p) if p else ir.Identity()
+                return piece(conv, *reasons)
+            activation = activation_of(settings) if act else NOTHING
+            norm = norm_of(draft, settings, term.channels, origin._replace(at=term.at))
+            return in_sequence(piece(conv, *reasons), norm, activation)
+        case terms.Pool():
+            return piece(_pool(term), *reasons)
+        case terms.BlurPool(stride=stride):
+            return piece(ir.BlurPool(stride=stride), *reasons)
+        case terms.SqueezeExcite(hidden=hidden):
+            return piece(_squeeze_excite(draft, term, hidden, channels or draft.channels, origin))
+        case terms.EfficientChannelAttention(kernel=kernel):
+            return piece(ir.EfficientChannelAttention(kernel=kernel))
+        case terms.ZeroPad(before=before, after=after):
+            return piece(ir.ZeroPad(before=before, after=after))
+        case terms.Dropout(p=p):
+            return piece(ir.Dropout(p)) if p else NOTHING
+        case terms.DropPath(p=p):
+            return piece(ir.DropPath(p)) if p else NOTHING
         case _:
             assert_never(term)
 
 
+def _pool(term: terms.Pool) -> ir.Pool:
+    return ir.pool(
+        kind=term.kind,
+        kernel=term.kernel,
+        stride=stride_of(term),
+        padding=default_padding(term) if term.padding is None else term.padding,
+        ceil=term.ceil,
+    )
+
+
 def convolution(
-    work: Work, term: notation.Conv, settings: Settings, origin: Origin, channels: int
+    draft: Draft, term: terms.Conv, settings: Settings, origin: Origin, channels: int
 ) -> ir.Conv:
     groups = term.cardinality
     for number, what in ((channels, "incoming channels"), (term.channels, "channels")):
         if number % groups:
-            work.fault(
+            draft.fault(
                 "cardinality",
                 f"{number} {what} do not divide into {groups} groups",
                 origin._replace(at=term.at),
@@ -115,7 +123,7 @@ def convolution(
             groups = 1
     standardized = settings.weights == "standardized" and not term.bare
     if standardized and term.kernel == 1 and channels == groups:
-        work.fault(
+        draft.fault(
             "cardinality",
             "filters of one value each cannot be standardized",
             origin._replace(at=term.at),
@@ -137,10 +145,10 @@ def convolution(
 
 
 def _squeeze_excite(
-    work: Work, term: notation.SqueezeExcite, hidden: int, channels: int, origin: Origin
+    draft: Draft, term: terms.SqueezeExcite, hidden: int, channels: int, origin: Origin
 ) -> Layer:
     if hidden > channels:
-        work.fault(
+        draft.fault(
             "attention",
             f"a squeeze to {hidden} channels, and only {channels} come in",
             origin._replace(at=term.at),
@@ -155,29 +163,42 @@ def _near_divisors(number: int, groups: int) -> str:
     return f"{', '.join(near)} or {last}" if near else last
 
 
-def norm_of(work: Work, settings: Settings, channels: int, origin: Origin) -> Layer:
-    match settings.norm:
-        case "none":
-            return ir.Identity()
+def norm_of(
+    draft: Draft, settings: Settings, channels: int, origin: Origin, *reasons: Reason
+) -> Piece:
+    """The norm of the settings, if there is one."""
+    norm = settings.norm
+    if norm == "none":
+        return NOTHING
+    return piece(_norm(draft, norm, channels, origin), *(reasons or (AddedNorm(norm.kind),)))
+
+
+def _norm(
+    draft: Draft,
+    norm: BatchNorm | GroupNorm | EvoNorm | FilterResponseNorm,
+    channels: int,
+    origin: Origin,
+) -> ir.AnyNorm:
+    match norm:
         case BatchNorm(eps=eps, momentum=momentum):
             return ir.BatchNorm(channels=channels, eps=eps, momentum=momentum)
         case GroupNorm(groups=groups, eps=eps):
-            groups = _norm_groups(work, channels, groups, origin)
+            groups = _norm_groups(draft, channels, groups, origin)
             return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
         case EvoNorm(groups=groups, eps=eps):
-            groups = _norm_groups(work, channels, groups, origin)
+            groups = _norm_groups(draft, channels, groups, origin)
             return ir.EvoNorm(channels=channels, groups=groups, eps=eps)
         case FilterResponseNorm(eps=eps):
             return ir.FilterResponseNorm(channels=channels, eps=eps)
         case _:
-            assert_never(settings.norm)
+            assert_never(norm)
 
 
-def _norm_groups(work: Work, channels: int, groups: int, origin: Origin) -> int:
+def _norm_groups(draft: Draft, channels: int, groups: int, origin: Origin) -> int:
     """A norm's groups, where they divide the channels."""
     if channels % groups == 0:
         return groups
-    work.fault(
+    draft.fault(
         "cardinality",
         f"{channels} channels do not divide into the norm's {groups} groups",
         origin,
@@ -186,13 +207,9 @@ def _norm_groups(work: Work, channels: int, groups: int, origin: Origin) -> int:
     return 1
 
 
-def activation_of(settings: Settings) -> Layer:
+def activation_of(settings: Settings, *reasons: Reason) -> Piece:
     """What follows a norm: nothing where the norm activates itself."""
     if isinstance(settings.norm, ActiveNorm):
-        return ir.Identity()
-    return ir.Act(settings.activation)
-
-
-def convolves(row: Row) -> bool:
-    """Whether a row is one of blocks; pools and dropouts alone stand bare."""
-    return any(isinstance(layer, notation.Conv) for layer in row.layers)
+        return NOTHING
+    kind = settings.activation
+    return piece(ir.Act(kind), *(reasons or (AddedActivation(kind),)))

@@ -1,1 +1,1 @@
-"""Questions about a network, one a file. Pure functions of `resnet_dsl.ir`, without torch."""
+"""What does a network compute and cost? One question a file: pure functions of `resnet_dsl.ir`."""

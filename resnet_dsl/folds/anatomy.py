@@ -1,8 +1,8 @@
-"""Where a network's stem ends, where its stages start, and what its head is.
+"""Which layers of a network are its stem, its stages and its head?
 
-The papers draw stages; a graph shows layers only. One rule finds the stages again: a stage starts
+Papers draw stages; a network has layers only. One rule finds the stages again: a stage starts
 where the resolution changes or, between residual blocks, the width does, and where plain layers
-and residual blocks meet. Naming and `recover` read a network by this rule.
+and residual blocks meet. Reports, naming and `recover` all use this rule.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from resnet_dsl.folds.count import leaves
 from resnet_dsl.folds.shape import Sizes
+from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import (
     Act,
+    ActiveNorm,
     AdaptivePool,
-    BatchNorm,
     BlurPool,
     Conv,
     Dropout,
-    EvoNorm,
-    FilterResponseNorm,
     Flatten,
-    GroupNorm,
     Identity,
     Layer,
+    LayerPath,
     Linear,
     Network,
     Norm,
@@ -59,9 +57,14 @@ class Anatomy(NamedTuple):
     stages: tuple[tuple[Unit, ...], ...]
     head: tuple[Unit, ...]
 
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """All units, in order."""
+        return (*self.stem, *(unit for stage in self.stages for unit in stage), *self.head)
+
 
 def anatomy(network: Network) -> Anatomy:
-    """The parts of a network, found by the rule above."""
+    """The parts of a network, by the rule above."""
     units = _units(network)
     head = _head_start(units)
     stem = _stem_end(units[:head])
@@ -82,7 +85,7 @@ def _units(network: Network) -> list[Unit]:
         stop = start + unit_length(layers[start : start + 4])
         before = size
         for i in range(start, stop):
-            size = sizes.after(layers[i], size, (i,))
+            size = sizes.after(layers[i], size, LayerPath((i,)))
         main = layers[stop - 1] if isinstance(layers[stop - 1], Residual) else layers[start]
         units.append(Unit(start, stop, main, before, size))
         start = stop
@@ -90,39 +93,39 @@ def _units(network: Network) -> list[Unit]:
 
 
 def unit_length(ahead: Sequence[Layer]) -> int:
-    """A convolution takes the norm and the activation behind it along, a pre-activated block
-    those in front of it that its body and its projection share."""
-    if opened := opening_length(ahead):
-        return opened + _shares(ahead[opened:])
-    behind = ahead[1:]
-    if not isinstance(ahead[0], Conv) or _shares(behind[opening_length(behind) :]):
+    """How many of the next layers are one unit: a convolution with the norm and the activation
+    after it, a pre-activated block with those before it that its body and its projection share."""
+    if opening := opening_length(ahead):
+        return opening + _shares_opening(ahead[opening:])
+    rest = ahead[1:]
+    if not isinstance(ahead[0], Conv) or _shares_opening(rest[opening_length(rest) :]):
         return 1
-    return 1 + (opening_length(behind) or isinstance(behind[0] if behind else None, Norm))
+    return 1 + (opening_length(rest) or isinstance(rest[0] if rest else None, Norm))
 
 
 def is_pre_activated(block: Residual) -> bool:
-    """A block with nothing behind its addition: He et al. 2016, figure 1b."""
+    """Whether nothing follows the addition of a block: He et al. 2016, figure 1b."""
     return block.after == Identity()
 
 
 def is_bottleneck(kernels: Sequence[int]) -> bool:
-    """A body of 1x1, anything and 1x1: He et al. 2015, figure 5, right."""
+    """Whether a body is 1x1, any kernel, 1x1: He et al. 2015, figure 5, right."""
     return len(kernels) == 3 and kernels[0] == kernels[2] == 1
 
 
 def opening_length(ahead: Sequence[Layer]) -> int:
-    """How many layers a norm and its activation are, or an activation alone."""
+    """How many layers a norm and its activation are, or an activation alone; 0 for others."""
     match ahead:
-        case [EvoNorm() | FilterResponseNorm() | Act(), *_]:
+        case [ActiveNorm() | Act(), *_]:
             return 1
-        case [BatchNorm() | GroupNorm(), Act(), *_]:
+        case [Norm(), Act(), *_]:
             return 2
         case _:
             return 0
 
 
-def _shares(ahead: Sequence[Layer]) -> bool:
-    """A pre-activated block that projects what is normalized and activated in front of it."""
+def _shares_opening(ahead: Sequence[Layer]) -> bool:
+    """Whether a pre-activated block comes next that projects what is activated before it."""
     match ahead:
         case [Residual(body=body, shortcut=shortcut, after=Identity()), *_]:
             return shortcut != Identity() and not opening_length(steps(body))
@@ -131,27 +134,27 @@ def _shares(ahead: Sequence[Layer]) -> bool:
 
 
 def _head_start(units: list[Unit]) -> int:
-    """Behind all blocks, the first layer that ends the maps or classifies them, and the pools and
-    dropouts right before it; in any case what a last pre-activated block leaves to it."""
+    """After all blocks, the first layer that ends the maps or classifies them, and the pools and
+    dropouts right before it; in any case the norm and activation of a last pre-activated block."""
     blocks = [i for i, unit in enumerate(units) if isinstance(unit.main, Residual | Parallel)]
-    behind = blocks[-1] + 1 if blocks else 0
-    start = next((i for i in range(behind, len(units)) if _ends(units[i])), len(units))
+    after = blocks[-1] + 1 if blocks else 0
+    start = next((i for i in range(after, len(units)) if _ends_maps(units[i])), len(units))
     if start < len(units):
         while start > 1 and isinstance(units[start - 1].main, Pool | BlurPool | Dropout):
             start -= 1
-    if not blocks or any(isinstance(unit.main, Conv) for unit in units[behind:start]):
+    if not blocks or any(isinstance(unit.main, Conv) for unit in units[after:start]):
         return start
-    return next((i for i in range(behind, start) if closes(units[i])), start)
+    return next((i for i in range(after, start) if is_closing(units[i])), start)
 
 
-def _ends(unit: Unit) -> bool:
+def _ends_maps(unit: Unit) -> bool:
     bare = isinstance(unit.main, Conv) and unit.stop - unit.start == 1
     return bare or isinstance(unit.main, AdaptivePool | Flatten | Linear | Softmax)
 
 
 def _stem_end(units: list[Unit]) -> int:
     """All before the first block; in a plain network a first convolution that shrinks the map,
-    with the pools behind it, as long as a stage is left."""
+    with the pools after it, as long as a stage is left."""
     for i, unit in enumerate(units):
         if isinstance(unit.main, Residual | Parallel):
             return i
@@ -163,10 +166,10 @@ def _stem_end(units: list[Unit]) -> int:
     return end if end < len(units) else 0
 
 
-Manner: TypeAlias = Literal["residual", "plain", "bare"]
+UnitKind: TypeAlias = Literal["residual", "plain", "bare"]
 
 
-def _manner(unit: Unit) -> Manner:
+def _kind(unit: Unit) -> UnitKind:
     match unit.main:
         case Residual():
             return "residual"
@@ -176,21 +179,21 @@ def _manner(unit: Unit) -> Manner:
             return "bare"
 
 
-def closes(unit: Unit) -> bool:
-    """What a run of pre-activated blocks leaves to the layer behind it: its norm, activation."""
+def is_closing(unit: Unit) -> bool:
+    """Whether a unit is the norm and activation after the last of several pre-activated blocks."""
     return isinstance(unit.main, Norm | Act)
 
 
 def _starts_stage(stage: list[Unit], unit: Unit) -> bool:
-    if all(map(closes, stage)):
+    if all(map(is_closing, stage)):
         return False
-    if _resizes(unit) or closes(unit):
+    if _resizes(unit) or is_closing(unit):
         return True
-    earlier = next((found for found in map(_manner, stage) if found != "bare"), "bare")
-    manner = _manner(unit)
-    if "bare" not in {manner, earlier} and manner != earlier:
+    earlier = next((kind for kind in map(_kind, stage) if kind != "bare"), "bare")
+    kind = _kind(unit)
+    if "bare" not in {kind, earlier} and kind != earlier:
         return True
-    return manner == earlier == "residual" and unit.before[0] != unit.after[0]
+    return kind == earlier == "residual" and unit.before[0] != unit.after[0]
 
 
 def _resizes(unit: Unit) -> bool:

@@ -6,65 +6,28 @@ are what their Table 1 calls FLOPs. Where other tools print other numbers, they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from math import prod
 from typing import assert_never
 
-from resnet_dsl.folds.shape import Step
+from resnet_dsl.folds.walk import Visit, leaves
 from resnet_dsl.folds.weights import STATISTICS, weight_shapes
 from resnet_dsl.ir import (
-    Act,
-    AdaptivePool,
-    BatchNorm,
     BlurPool,
     Conv,
-    Dropout,
-    DropPath,
     EfficientChannelAttention,
-    EvoNorm,
-    FilterResponseNorm,
-    Flatten,
-    GroupNorm,
-    Identity,
     Layer,
     Leaf,
     Linear,
-    Network,
-    PadChannels,
+    Norm,
     Parallel,
-    Path,
-    Pool,
+    Parameterless,
     Residual,
     Sequence,
-    Softmax,
+    Size,
     SqueezeExcite,
-    ZeroPad,
 )
-
-
-def leaves(layer: Layer, path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
-    """Every leaf with its path, in the order of computation."""
-    match layer:
-        case Sequence(layers):
-            for i, inner in enumerate(layers):
-                yield from leaves(inner, (*path, i))
-        case Residual(body=body, shortcut=shortcut, after=after):
-            yield from leaves(body, (*path, "body"))
-            yield from leaves(shortcut, (*path, "shortcut"))
-            yield from leaves(after, (*path, "after"))
-        case Parallel(branches):
-            for i, branch in enumerate(branches):
-                yield from leaves(branch, (*path, i))
-        case _:
-            yield path, layer
-
-
-def network_leaves(network: Network) -> Iterator[tuple[Path, Leaf]]:
-    """Every leaf of a network, those of auxiliary classifiers behind the others."""
-    yield from leaves(Sequence(network.layers))
-    for number, aux in enumerate(network.auxiliaries):
-        yield from leaves(Sequence(aux.layers), ("aux", number))
 
 
 def depth(layer: Layer) -> int:
@@ -114,61 +77,49 @@ def _scalars(leaf: Leaf) -> tuple[int, int]:
     return learned, kept
 
 
-def activations(steps: Iterable[Step]) -> int:
-    """Numbers that convolutions put out, those of attention too: Radosavovic et al. 2020, §3.1."""
-    return sum(map(_put_out, steps))
+def activations(visits: Iterable[Visit[Size]]) -> int:
+    """Numbers that convolutions give, those of attention too: Radosavovic et al. 2020, §3.1."""
+    return sum(map(visit_activations, visits))
 
 
-def _put_out(step: Step) -> int:
-    match step.leaf:
+def visit_activations(visit: Visit[Size]) -> int:
+    """Numbers that the convolutions of one node give."""
+    match visit.node:
         case Conv():
-            return prod(step.after)
+            return prod(visit.after)
         case SqueezeExcite(channels=channels, hidden=hidden):
             return hidden + channels
         case EfficientChannelAttention():
-            return step.after[0]
-        case _:
+            return visit.after[0]
+        case Linear() | Norm() | Parameterless() | Residual() | Parallel():
             return 0
+        case _:
+            assert_never(visit.node)
 
 
-def blur_macs(steps: Iterable[Step]) -> int:
-    """Multiply-accumulates of blurs, whose filters nobody learns: no part of `macs`."""
-    return sum(9 * prod(step.after) for step in steps if isinstance(step.leaf, BlurPool))
+def blur_macs(visits: Iterable[Visit[Size]]) -> int:
+    """Multiply-accumulates of blurs, whose filters are not learned: no part of `macs`."""
+    return sum(9 * prod(visit.after) for visit in visits if isinstance(visit.node, BlurPool))
 
 
-def macs(steps: Iterable[Step]) -> int:
+def macs(visits: Iterable[Visit[Size]]) -> int:
     """Multiply-accumulates of convolutions and fully connected layers; everything else is zero."""
-    return sum(map(step_macs, steps))
+    return sum(map(visit_macs, visits))
 
 
-def step_macs(step: Step) -> int:
-    """Multiply-accumulates of one leaf; norms, activations, pools, blurs and biases have none."""
-    match step.leaf:
+def visit_macs(visit: Visit[Size]) -> int:
+    """Multiply-accumulates of one node; norms, activations, pools, blurs, additions and biases have
+    none."""
+    match visit.node:
         case Conv(in_channels=i, kernel=k, groups=g):
-            return k * k * i // g * prod(step.after)
+            return k * k * i // g * prod(visit.after)
         case Linear(in_features=i, out_features=o):
             return i * o
         case SqueezeExcite(channels=c, hidden=hidden):
             return 2 * c * hidden
         case EfficientChannelAttention(kernel=k):
-            return k * step.before[0]
-        case (
-            BatchNorm()
-            | GroupNorm()
-            | EvoNorm()
-            | FilterResponseNorm()
-            | Act()
-            | Pool()
-            | AdaptivePool()
-            | ZeroPad()
-            | BlurPool()
-            | PadChannels()
-            | Flatten()
-            | Dropout()
-            | DropPath()
-            | Softmax()
-            | Identity()
-        ):
+            return k * visit.before[0]
+        case Norm() | Parameterless() | Residual() | Parallel():
             return 0
         case _:
-            assert_never(step.leaf)
+            assert_never(visit.node)

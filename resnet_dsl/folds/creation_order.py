@@ -9,33 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resnet_dsl.folds.anatomy import anatomy
-from resnet_dsl.ir import Layer, Leaf, Network, Parallel, Path, Residual, Sequence
+from resnet_dsl.ir import Layer, LayerPath, Leaf, Network, Parallel, Residual, Sequence
 
 
-def creation(network: Network) -> Iterator[tuple[Path, Leaf]]:
+def creation_order(network: Network) -> Iterator[tuple[LayerPath, Leaf]]:
     """Every leaf with its path, in order of creation; auxiliaries come before the head."""
     head = anatomy(network).head
-    behind = head[0].start if head else len(network.layers)
-    for i, layer in enumerate(network.layers[:behind]):
-        yield from _creation(layer, (i,))
-    for number, aux in enumerate(network.auxiliaries):
-        for i, layer in enumerate(aux.layers):
-            yield from _creation(layer, ("aux", number, i))
-    for i, layer in enumerate(network.layers[behind:], behind):
-        yield from _creation(layer, (i,))
+    end = head[0].start if head else len(network.layers)
+    for i, layer in enumerate(network.layers[:end]):
+        yield from _creation(layer, LayerPath((i,)))
+    for number, auxiliary in enumerate(network.auxiliaries):
+        for i, layer in enumerate(auxiliary.layers):
+            yield from _creation(layer, LayerPath(("aux", number, i)))
+    for i, layer in enumerate(network.layers[end:], end):
+        yield from _creation(layer, LayerPath((i,)))
 
 
-def _creation(layer: Layer, path: Path) -> Iterator[tuple[Path, Leaf]]:
+def _creation(layer: Layer, path: LayerPath) -> Iterator[tuple[LayerPath, Leaf]]:
     match layer:
         case Sequence(layers):
             for i, inner in enumerate(layers):
-                yield from _creation(inner, (*path, i))
+                yield from _creation(inner, LayerPath((*path, i)))
         case Residual(body=body, shortcut=shortcut, after=after):
-            yield from _creation(shortcut, (*path, "shortcut"))
-            yield from _creation(body, (*path, "body"))
-            yield from _creation(after, (*path, "after"))
+            yield from _creation(shortcut, LayerPath((*path, "shortcut")))
+            yield from _creation(body, LayerPath((*path, "body")))
+            yield from _creation(after, LayerPath((*path, "after")))
         case Parallel(branches):
             for i, branch in enumerate(branches):
-                yield from _creation(branch, (*path, i))
+                yield from _creation(branch, LayerPath((*path, i)))
         case _:
             yield path, layer

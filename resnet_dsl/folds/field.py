@@ -9,32 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
+from resnet_dsl.folds.identity_cache import IdentityCache
+from resnet_dsl.folds.walk import Rules, collect, walk
 from resnet_dsl.ir import (
-    Act,
+    ROOT,
     AdaptivePool,
-    BatchNorm,
+    Attention,
     BlurPool,
-    Conv,
-    Dropout,
-    DropPath,
-    EfficientChannelAttention,
-    EvoNorm,
-    FilterResponseNorm,
+    Elementwise,
     Flatten,
-    GroupNorm,
-    Identity,
     Layer,
+    LayerPath,
     Leaf,
     Linear,
     Network,
-    PadChannels,
-    Parallel,
-    Pool,
-    Residual,
-    Sequence,
+    Norm,
+    Padding,
     Softmax,
-    SqueezeExcite,
-    ZeroPad,
+    Window,
 )
 
 
@@ -48,58 +40,62 @@ class Field(NamedTuple):
     jump: int = 1
 
     def through(self, window: int, stride: int) -> Field:
-        """Behind windows over this many numbers of a map."""
+        """After windows over this many numbers of a map."""
         return Field(self.side + (window - 1) * self.jump, self.jump * stride)
 
 
-def field(layer: Layer, before: Field) -> Field:
-    """The field behind a layer; of branches, the widest.
-
-    >>> field(Conv(in_channels=3, out_channels=64, kernel=7, stride=2, padding=3), Field())
-    Field(side=7, jump=2)
-    """
-    match layer:
-        case Sequence(layers):
-            for inner in layers:
-                before = field(inner, before)
-            return before
-        case Residual(body=body, shortcut=shortcut, after=after):
-            return field(after, widest(field(branch, before) for branch in (body, shortcut)))
-        case Parallel(branches):
-            return widest(field(branch, before) for branch in branches)
-        case _:
-            return leaf_field(layer, before)
-
-
-def leaf_field(leaf: Leaf, before: Field) -> Field:
-    """The field behind one leaf; a pool over the whole map ends it, and so does a vector."""
+def leaf_field(leaf: Leaf, before: Field, _path: LayerPath = ROOT) -> Field:
+    """The field after one leaf; a pool over the whole map ends it, and so does a vector."""
     match leaf:
-        case Conv(kernel=kernel, dilation=dilation, stride=stride):
-            return before.through(dilation * (kernel - 1) + 1, stride)
-        case Pool(kernel=kernel, stride=stride):
-            return before.through(kernel, stride)
+        case Window():
+            return before.through(leaf.reach, leaf.stride)
         case BlurPool(stride=stride):
             return before.through(3, stride)
         case AdaptivePool() | Flatten() | Linear():
             return Field(before.side, jump=0)
-        case (
-            BatchNorm()
-            | GroupNorm()
-            | EvoNorm()
-            | FilterResponseNorm()
-            | Act()
-            | ZeroPad()
-            | PadChannels()
-            | SqueezeExcite()
-            | EfficientChannelAttention()
-            | Dropout()
-            | DropPath()
-            | Softmax()
-            | Identity()
-        ):
+        case Norm() | Attention() | Padding() | Elementwise() | Softmax():
             return before
         case _:
             assert_never(leaf)
+
+
+def widest(fields: Iterable[Field]) -> Field:
+    """Branches that meet have one jump, or their maps would not have one size."""
+    return max(fields, key=lambda field: (field.jump, field.side))
+
+
+FIELD_RULES: Rules[Field] = Rules(
+    leaf_field,
+    add=lambda body, shortcut, _path: widest((body, shortcut)),
+    concatenate=lambda fields, _path: widest(fields),
+)
+
+
+class Fields:
+    """Fields after layers, computed once for each object and field."""
+
+    def __init__(self) -> None:
+        self._cache = IdentityCache[Field]()
+
+    def after(self, layer: Layer, before: Field) -> Field:
+        """The field after a layer; of branches, the widest.
+
+        >>> from resnet_dsl.ir import Conv
+        >>> Fields().after(
+        ...     Conv(in_channels=3, out_channels=64, kernel=7, stride=2, padding=3), Field()
+        ... )
+        Field(side=7, jump=2)
+        """
+        known = self._cache.get(layer, before)
+        if known is None:
+            known = self._cache.put(layer, collect(walk(layer, before, FIELD_RULES))[1], before)
+        return known
+
+    def after_all(self, layers: Iterable[Layer], before: Field) -> Field:
+        """The field after layers one after the other."""
+        for layer in layers:
+            before = self.after(layer, before)
+        return before
 
 
 def receptive_field(network: Network) -> int:
@@ -109,9 +105,4 @@ def receptive_field(network: Network) -> int:
     >>> receptive_field(elaborate(load("resnet18")))
     435
     """
-    return field(Sequence(network.layers), Field()).side
-
-
-def widest(fields: Iterable[Field]) -> Field:
-    """Branches that meet have one jump, or their maps would not have one size."""
-    return max(fields, key=lambda found: (found.jump, found.side))
+    return Fields().after_all(network.layers, Field()).side

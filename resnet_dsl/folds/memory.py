@@ -11,36 +11,31 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple, assert_never
 
-from resnet_dsl.folds.shape import concatenated as side_by_side
-from resnet_dsl.folds.shape import leaf_size
+from resnet_dsl.folds.identity_cache import IdentityCache
+from resnet_dsl.folds.shape import concatenated_size, leaf_size
 from resnet_dsl.ir import (
+    ROOT,
     Act,
     AdaptivePool,
-    BatchNorm,
+    Attention,
     BlurPool,
-    Conv,
     Dropout,
     DropPath,
-    EfficientChannelAttention,
-    EvoNorm,
-    FilterResponseNorm,
     Flatten,
-    GroupNorm,
     Identity,
     Layer,
     Leaf,
     Linear,
     Network,
-    PadChannels,
+    Norm,
+    Padding,
     Parallel,
-    Pool,
     Residual,
     Sequence,
     Shape,
     Size,
     Softmax,
-    SqueezeExcite,
-    ZeroPad,
+    Window,
 )
 
 
@@ -60,44 +55,44 @@ class _Run(NamedTuple):
 
     peak: int
     size: Size
-    fresh: bool
+    own_map: bool
 
 
 class _Runs:
-    """Runs of layers, measured once for each object and size: repeated blocks are one object."""
+    """Runs of layers, measured once for each object and size."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, Size, bool], tuple[Layer, _Run]] = {}
+        self._cache = IdentityCache[_Run]()
 
     def of(self, layer: Layer, size: Size, *, keeps: bool) -> _Run:
         """The run of a layer; where it `keeps` its input, something reads that later."""
-        key = id(layer), size, keeps
-        if key not in self._known:
-            self._known[key] = layer, self._measured(layer, size, keeps)  # alive: ids stay true
-        return self._known[key][1]
+        run = self._cache.get(layer, (size, keeps))
+        if run is None:
+            run = self._cache.put(layer, self._measured(layer, size, keeps), (size, keeps))
+        return run
 
     def _measured(self, layer: Layer, size: Size, keeps: bool) -> _Run:
         match layer:
             case Sequence(layers):
-                return self._row(layers, size, keeps)
+                return self._sequence(layers, size, keeps)
             case Residual(body=body, shortcut=shortcut, after=after):
                 total = self._joined((body, shortcut), size, keeps, concatenated=False)
                 last = self.of(after, total.size, keeps=False)
                 kept = prod(size) if keeps else 0
-                return _Run(max(total.peak, kept + last.peak), last.size, fresh=True)
+                return _Run(max(total.peak, kept + last.peak), last.size, own_map=True)
             case Parallel(branches):
                 return self._joined(branches, size, keeps, concatenated=True)
             case _:
                 return _leaf_run(layer, size)
 
-    def _row(self, layers: tuple[Layer, ...], size: Size, keeps: bool) -> _Run:
+    def _sequence(self, layers: tuple[Layer, ...], size: Size, keeps: bool) -> _Run:
         """One after the other; an input that is kept waits beside them."""
-        own, peak, fresh = prod(size), prod(size), False
+        input, peak, own_map = prod(size), prod(size), False
         for layer in layers:
-            run = self.of(layer, size, keeps=keeps and not fresh)
-            peak = max(peak, run.peak + (own if keeps and fresh else 0))
-            size, fresh = run.size, fresh or run.fresh
-        return _Run(peak, size, fresh)
+            run = self.of(layer, size, keeps=keeps and not own_map)
+            peak = max(peak, run.peak + (input if keeps and own_map else 0))
+            size, own_map = run.size, own_map or run.own_map
+        return _Run(peak, size, own_map)
 
     def _joined(
         self, branches: tuple[Layer, ...], size: Size, keeps: bool, *, concatenated: bool
@@ -109,36 +104,30 @@ class _Runs:
         for i, branch in enumerate(branches):
             run = self.of(branch, size, keeps=keeps or i + 1 < len(branches))
             peak = max(peak, held + run.peak)
-            held += prod(run.size) if run.fresh else 0
-            keeps |= not run.fresh  # what passes the input on reads it when all are joined
+            held += prod(run.size) if run.own_map else 0
+            keeps |= not run.own_map  # what passes the input on reads it when all are joined
             sizes.append(run.size)
-        after = side_by_side(sizes, ()) if concatenated else sizes[0]
+        after = concatenated_size(sizes, ROOT) if concatenated else sizes[0]
         kept = prod(size) if keeps else 0
-        return _Run(max(peak, kept + held + prod(after)), after, fresh=True)
+        return _Run(max(peak, kept + held + prod(after)), after, own_map=True)
 
 
 def _leaf_run(leaf: Leaf, size: Size) -> _Run:
     after = leaf_size(leaf, size)
     match leaf:
         case Dropout() | DropPath() | Flatten() | Identity():
-            return _Run(prod(size), after, fresh=False)
+            return _Run(prod(size), after, own_map=False)
         case (
-            Conv()
+            Window()
             | Linear()
-            | BatchNorm()
-            | GroupNorm()
-            | EvoNorm()
-            | FilterResponseNorm()
+            | Norm()
+            | Attention()
             | Act()
-            | Pool()
             | AdaptivePool()
-            | ZeroPad()
             | BlurPool()
-            | PadChannels()
-            | SqueezeExcite()
-            | EfficientChannelAttention()
+            | Padding()
             | Softmax()
         ):
-            return _Run(prod(size) + prod(after), after, fresh=True)
+            return _Run(prod(size) + prod(after), after, own_map=True)
         case _:
             assert_never(leaf)

@@ -6,36 +6,26 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias, assert_never
 
 from resnet_dsl.ir import (
-    Act,
-    AdaptivePool,
     BatchNorm,
-    BlurPool,
     Conv,
-    Dropout,
-    DropPath,
     EfficientChannelAttention,
     EvoNorm,
     FilterResponseNorm,
-    Flatten,
     GroupNorm,
-    Identity,
     Leaf,
     Linear,
-    PadChannels,
-    Pool,
-    Softmax,
+    Parameterless,
     SqueezeExcite,
-    ZeroPad,
 )
 
-Size: TypeAlias = tuple[int, ...]
+TensorShape: TypeAlias = tuple[int, ...]
 COUNTER: Final = "num_batches_tracked"
 """A batch norm counts its steps; nothing is computed from it, and older files leave it out."""
 STATISTICS: Final = frozenset({"running_mean", "running_var", COUNTER})
 """Tensors that are kept and not learned."""
 
 
-def weight_shapes(leaf: Leaf) -> dict[str, Size]:
+def weight_shapes(leaf: Leaf) -> dict[str, TensorShape]:
     """The tensors of one leaf by name, as PyTorch keeps them.
 
     >>> weight_shapes(Conv(in_channels=8, out_channels=16, kernel=3, groups=2))
@@ -44,7 +34,7 @@ def weight_shapes(leaf: Leaf) -> dict[str, Size]:
     return dict(_tensors(leaf))
 
 
-def _tensors(leaf: Leaf) -> Iterator[tuple[str, Size]]:
+def _tensors(leaf: Leaf) -> Iterator[tuple[str, TensorShape]]:
     match leaf:
         case Conv(in_channels=i, out_channels=o, kernel=k, groups=g, bias=bias):
             yield "weight", (o, i // g, k, k)
@@ -67,19 +57,7 @@ def _tensors(leaf: Leaf) -> Iterator[tuple[str, Size]]:
             yield from (("fc2.weight", (c, hidden, 1, 1)), ("fc2.bias", (c,)))
         case EfficientChannelAttention(kernel=k):
             yield "conv.weight", (1, 1, k)
-        case (
-            Act()
-            | Pool()
-            | AdaptivePool()
-            | ZeroPad()
-            | BlurPool()
-            | PadChannels()
-            | Flatten()
-            | Dropout()
-            | DropPath()
-            | Softmax()
-            | Identity()
-        ):
+        case Parameterless():
             return
         case _:
             assert_never(leaf)

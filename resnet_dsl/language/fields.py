@@ -1,26 +1,21 @@
-"""Texts of the notation as values of a page: parsed on the way in, printed on the way out."""
+"""Texts of the notation as values of keys: rows, layers, sizes and names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
+from pydantic_core import PydanticCustomError
+from pydantic_core import core_schema as core
+from pydantic_core.core_schema import CoreSchema
+
+from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
-from resnet_dsl.language.validation import DoubtError
-from resnet_dsl.notation import (
-    Conv,
-    HeadLayer,
-    NotationError,
-    Row,
-    RowLayer,
-    format_layer,
-    parse_layer,
-    parse_row,
-)
-
-if TYPE_CHECKING:
-    from pydantic_core.core_schema import CoreSchema
+from resnet_dsl.language.validation import Definitions
+from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_row import parse_row
+from resnet_dsl.notation.terms import Conv, HeadLayer, Row, RowLayer, format_layer
 
 LARGEST_SIDE: Final = 65_536
 
@@ -36,51 +31,42 @@ class Sides(NamedTuple):
 
 
 class Text:
-    """The mark of a text in the notation: `parse` reads it; the `form` that it gives
-    is taken as it is."""
+    """A text in the notation: `parse` reads it; an instance of `form` is taken as it is."""
 
     def __init__(
-        self,
-        form: Any,
-        parse: Callable[[str], object],
-        description: str,
-        **schema: object,
+        self, form: Any, parse: Callable[[Any], object], json_schema: dict[str, object]
     ) -> None:
-        self.form, self.parse = form, parse
-        self.schema = {"type": "string", "description": description, **schema}
+        self.form, self.parse, self.json_schema = form, parse, json_schema
 
-    def read(self, data: object) -> object:
-        """What a text says; `NotationError` where it says nothing."""
-        if isinstance(data, str):
+    def schema(self, _: Definitions) -> CoreSchema:
+        """A schema that parses texts."""
+        return core.no_info_plain_validator_function(
+            self._parsed,
+            metadata={"pydantic_js_functions": [lambda _schema, _handler: self.json_schema]},
+        )
+
+    def _parsed(self, data: object) -> object:
+        """The value of a text; for pydantic, a fault that `resnet_dsl.reader` can place."""
+        try:
+            if isinstance(data, self.form):
+                return data
             return self.parse(data)
-        if isinstance(data, self.form):
-            return data
-        help = str(self.schema["description"])
-        raise NotationError(f"{_shown(data)} is no text", help=help, code="value")
-
-    def take(self, data: object, _inner: object) -> object:
-        try:
-            return self.read(data)
-        except NotationError:
-            raise DoubtError from None
-
-    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
-        from pydantic_core.core_schema import no_info_plain_validator_function
-
-        return no_info_plain_validator_function(self._checked)
-
-    def _checked(self, data: object) -> object:
-        """`read` for pydantic: a fault that `resnet_dsl.reader` can place."""
-        from pydantic_core import PydanticCustomError
-
-        try:
-            return self.read(data)
         except NotationError as error:
             facts = {key: getattr(error, key) for key in ("message", "help", "at", "code")}
             raise PydanticCustomError("refused", "{message}", facts) from None
 
-    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> dict[str, object]:
-        return self.schema
+
+def _text(
+    form: Any, parse: Callable[[str], object], description: str, **json_schema: object
+) -> Text:
+    """A field whose value is a text, described and constrained in the JSON Schema."""
+
+    def parsed(data: object) -> object:
+        if not isinstance(data, str):
+            raise NotationError(f"{_shown(data)} is not a text", help=description, code="value")
+        return parse(data)
+
+    return Text(form, parsed, {"type": "string", "description": description, **json_schema})
 
 
 def _shown(data: object) -> str:
@@ -98,10 +84,11 @@ _SIZE = re.compile(r"\s*(\d{1,9})\s*[x×X*]\s*(\d{1,9})\s*(?:[x×X*]\s*(\d{1,9})
 
 
 def _parse_numbers(text: str, count: int, example: str) -> list[int]:
-    found = _SIZE.fullmatch(text)
-    numbers = [int(number) for number in found.groups() if number] if found else []
+    match = _SIZE.fullmatch(text)
+    numbers = [int(number) for number in match.groups() if number] if match else []
     if len(numbers) != count or not all(0 < number <= LARGEST_SIDE for number in numbers):
-        raise NotationError(f"{text[:40]!r} is no size", (0, len(text)), f"like {example}", "value")
+        at = (0, len(text))
+        raise NotationError(f"{text[:40]!r} is not a size", at, f"like {example}", "value")
     return numbers
 
 
@@ -114,13 +101,45 @@ def parse_input(text: str) -> Shape:
     return Shape(*_parse_numbers(text, 3, "3x224x224"))
 
 
+Input: TypeAlias = str | Sequence[int]
+"""The size of one image wherever one is asked for: `"3x224x224"`, `(3, 224, 224)` or a `Shape`."""
+
+
+def _parse_input_field(data: object) -> Shape:
+    """A size as a text, or as three whole numbers."""
+    if isinstance(data, str):
+        return parse_input(data)
+    match data:
+        case (int() as channels, int() as height, int() as width) if not any(
+            isinstance(side, bool) for side in (channels, height, width)
+        ):
+            return parse_input(f"{channels}x{height}x{width}")
+        case _:
+            message = f"{_shown(data)} is not a size"
+            raise NotationError(message, help="like 3x224x224", code="value")
+
+
+def input_shape(input: Input | None) -> Shape | None:
+    """The size of one image, in any of the forms that are taken; `SpecError` for anything else.
+
+    >>> input_shape((3, 32, 32))
+    Shape(channels=3, height=32, width=32)
+    """
+    if input is None:
+        return None
+    try:
+        return _parse_input_field(input)
+    except NotationError as error:
+        raise fail("value", f"the input {error.message}", help=error.help) from None
+
+
 def _parse_sides(text: str) -> Sides:
     return Sides(*_parse_numbers(text, 2, "56x56"))
 
 
 RowText = Annotated[
     Row,
-    Text(
+    _text(
         Row,
         parse_row,
         'a row of Table 1: "[[1x1, 64], [3x3, 64], [1x1, 256]] x 3"',
@@ -130,7 +149,7 @@ RowText = Annotated[
 ]
 StemLayerText = Annotated[
     RowLayer,
-    Text(
+    _text(
         RowLayer,
         _parse_stem_layer,
         "a layer of the stem: 7x7, 64, /2",
@@ -139,7 +158,7 @@ StemLayerText = Annotated[
 ]
 HeadLayerText = Annotated[
     HeadLayer,
-    Text(
+    _text(
         HeadLayer,
         parse_layer,
         "a layer of the head: average pool, 1000-d fc",
@@ -149,16 +168,19 @@ HeadLayerText = Annotated[
 InputText = Annotated[
     Shape,
     Text(
-        Shape,
-        parse_input,
-        "channels x height x width of an image",
-        pattern=r"^\s*\d+(\s*[x×X*]\s*\d+){2}\s*$",
-        examples=["3x224x224"],
+        (),
+        _parse_input_field,
+        {
+            "type": "string",
+            "description": "channels x height x width of an image",
+            "pattern": r"^\s*\d+(\s*[x×X*]\s*\d+){2}\s*$",
+            "examples": ["3x224x224"],
+        },
     ),
 ]
 SidesText = Annotated[
     Sides,
-    Text(
+    _text(
         Sides,
         _parse_sides,
         "height x width of the stage's maps",
@@ -170,8 +192,10 @@ SidesText = Annotated[
 
 def _parse_name(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > 100:
-        raise NotationError(f"{_shown(text)} is no name", help="a short line of text", code="value")
+        raise NotationError(
+            f"{_shown(text)} is not a name", help="a short line of text", code="value"
+        )
     return text
 
 
-NameText = Annotated[str, Text(str, _parse_name, "a short line of text")]
+NameText = Annotated[str, _text((), _parse_name, "a short line of text")]

@@ -1,6 +1,6 @@
-"""The JSON Schema of a page, drawn by pydantic from the words of `resnet_dsl.language.spec`.
+"""The JSON Schema of specs, drawn by pydantic from the core schema that validates them.
 
-A file may hold a whole page or a variant: with `extends`, every key may be left out, and null
+A file may hold a whole spec or a variant: with `extends`, every key may be left out, and null
 removes what is inherited.
 """
 
@@ -8,38 +8,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
-from resnet_dsl.language.spec import Spec
+from resnet_dsl.language.validation import schema_of_spec
 
 
-def json_schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:
     """The schema that editors and `jsonschema` read.
 
-    >>> sorted(json_schema()["properties"])[:4]
+    >>> sorted(schema()["properties"])[:4]
     ['aux', 'block', 'drop_path', 'expect']
     """
-    schema = TypeAdapter(Spec).json_schema()
-    required = schema.pop("required")
+    spec = GenerateJsonSchema().generate(schema_of_spec())
+    definitions = spec["$defs"]
     extends = {
         "type": "string",
-        "description": "the page that this one differs from: a zoo name, or a .yaml file",
+        "description": "the spec that this one differs from: a zoo name, or a .yaml file",
     }
-    properties = {"extends": extends, **schema["properties"]}
+    properties = {"extends": extends, **spec["properties"]}
     stages = properties["stages"]
     named = stages["patternProperties"]
     stages["patternProperties"] = {pattern: _or_null(named[pattern]) for pattern in named}
     stages["additionalProperties"] = False
-    schema["$defs"]["Stage"] = _stage(schema["$defs"]["Stage"])
+    definitions["Stage"] = _stage(definitions["Stage"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "resnet-dsl page",
+        "title": "resnet-dsl spec",
         "description": "a residual network, written as in Table 1 of Deep Residual Learning",
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "anyOf": [{"required": ["extends"]}, {"required": required}],
-        "$defs": schema["$defs"],
+        "anyOf": [{"required": ["extends"]}, {"required": spec["required"]}],
+        "$defs": definitions,
     }
 
 

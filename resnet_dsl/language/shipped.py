@@ -10,9 +10,7 @@ from typing import Final
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 # a wheel carries specs/ inside the package; in a checkout it stands beside it
-FOLDER: Final = (
-    _PACKAGE / "specs" if (_PACKAGE / "specs").is_dir() else _PACKAGE.parent / "specs"
-)
+FOLDER: Final = _PACKAGE / "specs" if (_PACKAGE / "specs").is_dir() else _PACKAGE.parent / "specs"
 
 
 def zoo() -> list[str]:
@@ -21,8 +19,8 @@ def zoo() -> list[str]:
     >>> "resnet50" in zoo() and "paper/resnet50" in zoo()
     True
     """
-    pages = (page.relative_to(FOLDER).with_suffix("") for page in FOLDER.rglob("*.yaml"))
-    return sorted((page.as_posix() for page in pages), key=_reading_order)
+    specs = (path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.yaml"))
+    return sorted((path.as_posix() for path in specs), key=_reading_order)
 
 
 def is_shipped(name: str) -> bool:
@@ -35,7 +33,7 @@ def is_shipped(name: str) -> bool:
 
 
 def zoo_path(name: str) -> Path:
-    """The page of a zoo name."""
+    """The file of a zoo name."""
     return FOLDER / f"{name}.yaml"
 
 

@@ -1,16 +1,16 @@
-"""The words of an author: what a page may say, and every default of the language.
+"""The keys of a spec: what they may hold, and every default of the language, in one place.
 
-pydantic validates plain data by these classes (`resnet_dsl.language.validation` says how), one field at a time.
-What relates fields (widths, strides, sizes) is `resnet_dsl.elaboration`; where a value stands in a
-text is `resnet_dsl.reader`. Annotations are values here, read when a page is: no `from __future__`.
+The dataclasses are validated by pydantic's core, from their annotations: see
+`resnet_dsl.language.validation`. How keys relate to each other (widths, strides, sizes) is checked
+by `resnet_dsl.elaboration`. Annotations are values here: no `from __future__ import annotations`.
 
->>> take(Stage, "[[3x3, 64], [3x3, 64]] x 2").rows[0].repeats
-2
+>>> Settings().under(BlockKeys(activation="silu")).activation
+'silu'
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from resnet_dsl.ir import ActKind
 from resnet_dsl.language.fields import (
@@ -21,21 +21,22 @@ from resnet_dsl.language.fields import (
     SidesText,
     StemLayerText,
 )
+from resnet_dsl.language.norms import NORMS as NORMS
+from resnet_dsl.language.norms import ActiveNorm as ActiveNorm
+from resnet_dsl.language.norms import BatchNorm as BatchNorm
+from resnet_dsl.language.norms import EvoNorm as EvoNorm
+from resnet_dsl.language.norms import FilterResponseNorm as FilterResponseNorm
+from resnet_dsl.language.norms import GroupNorm as GroupNorm
+from resnet_dsl.language.norms import Norm as Norm
+from resnet_dsl.language.norms import NormField
 from resnet_dsl.language.validation import (
+    AtLeast,
     Between,
-    DoubtError,
-    Listed,
+    Description,
     Matching,
-    Reader,
-    Says,
-    Words,
-    take,
+    ShortForm,
 )
-from resnet_dsl.notation import Conv, Pool, Row
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic_core.core_schema import CoreSchema
+from resnet_dsl.notation.terms import Conv, Pool, Row
 
 LARGEST_REPEATS: Final = 100_000
 """Blocks in a whole network: more is a slip, not a network."""
@@ -66,97 +67,8 @@ def default_bias(*, normed: bool) -> bool:
     return not normed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm(Words):
-    """Batch normalization, with PyTorch's eps and momentum unless said."""
-
-    kind: Literal["batch"] = "batch"
-    eps: Annotated[float, Between(ge=0, lt=1)] = 1e-5
-    momentum: Annotated[float, Between(ge=0, le=1)] = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupNorm(Words):
-    """Group normalization, in 32 groups unless said."""
-
-    kind: Literal["group"] = "group"
-    groups: Annotated[int, Between(ge=1)] = 32
-    eps: Annotated[float, Between(ge=0, lt=1)] = 1e-5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvoNorm(Words):
-    """EvoNorm-S0, over the deviation of 32 groups unless said; it activates as well."""
-
-    kind: Literal["evonorm"] = "evonorm"
-    groups: Annotated[int, Between(ge=1)] = 32
-    eps: Annotated[float, Between(ge=0, lt=1)] = 1e-5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilterResponseNorm(Words):
-    """Filter response normalization with a thresholded linear unit; it activates as well."""
-
-    kind: Literal["filter response"] = "filter response"
-    eps: Annotated[float, Between(ge=0, lt=1)] = 1e-5
-
-
-ActiveNorm: TypeAlias = EvoNorm | FilterResponseNorm
-Norm: TypeAlias = Literal["none"] | BatchNorm | GroupNorm | ActiveNorm
-NORMS: Final[dict[str, type[Words]]] = {
-    "batch": BatchNorm,
-    "group": GroupNorm,
-    "evonorm": EvoNorm,
-    "filter response": FilterResponseNorm,
-}
-"""The kinds of norms with numbers: a word alone, or a mapping with its numbers."""
-
-
-class _NormText:
-    """The mark of a norm."""
-
-    def take(self, data: Any, _inner: Reader) -> Any:
-        kind = self._kind(data)
-        if data == "none" or isinstance(data, Words):
-            return data
-        if isinstance(kind, str) and kind in NORMS:
-            return take(NORMS[kind], {"kind": data} if isinstance(data, str) else data)
-        raise DoubtError
-
-    @staticmethod
-    def _kind(data: Any) -> Any:
-        if isinstance(data, Mapping):
-            return data.get("kind", "batch")
-        return getattr(data, "kind", data)
-
-    def __get_pydantic_core_schema__(
-        self, _source: object, handler: "GetCoreSchemaHandler"
-    ) -> "CoreSchema":
-        from pydantic_core import core_schema
-
-        def whole(kind: str) -> "CoreSchema":
-            def from_word(data: object) -> object:
-                return {"kind": data} if isinstance(data, str) else data
-
-            schema = handler.generate_schema(NORMS[kind])
-            return core_schema.no_info_before_validator_function(from_word, schema)
-
-        return core_schema.tagged_union_schema(
-            {"none": core_schema.literal_schema(["none"]), **{kind: whole(kind) for kind in NORMS}},
-            self._kind,
-            custom_error_type="refused",
-            custom_error_message="a norm is batch, group, evonorm, filter response, none, "
-            "or a mapping with kind and numbers",
-        )
-
-    def __get_pydantic_json_schema__(
-        self, core: "CoreSchema", handler: "GetJsonSchemaHandler"
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"enum": ["none", *NORMS]}, *handler(core)["oneOf"][1:]]}
-
-
-NormText = Annotated[Norm, _NormText()]
 Count = Annotated[int, Between(ge=1, le=10**15)]
+DEFAULT_NORM: Final = BatchNorm()
 StrideOn = Literal["spatial", "first"]
 Shortcut = Literal["projection", "padding", "padding on both sides", "always", "none"]
 Projection = Literal["1x1", "3x3", "average pool, 1x1"]
@@ -165,64 +77,64 @@ Weights = Literal["plain", "standardized"]
 Antialias = Literal["none", "blur", "average"]
 FirstDilation = Literal["previous", "new"]
 Scheme = Literal["resnet", "vgg", "googlenet", "pytorch"]
-_Some: Final = Listed(least=1)
+_NotEmpty: Final = AtLeast(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockKeys(Words):
-    """What a stage, or `block:` for all of them, says of its blocks. Left out: see `DEFAULTS`."""
+class BlockKeys:
+    """Keys of a stage, or of `block:` for all stages; those left out are as in `DEFAULTS`."""
 
     stride_on: Annotated[
         StrideOn | None,
-        Says(
-            "the convolution that carries the stage's stride: the first one wider than 1x1 "
+        Description(
+            "the convolution that has the stage's stride: the first one wider than 1x1 "
             "(v1.5), or the first one (v1: the paper's models)"
         ),
     ] = None
     shortcut: Annotated[
         Shortcut | None,
-        Says(
-            "projection: option B of the paper; padding: A, with zeros behind the channels "
+        Description(
+            "projection: option B of the paper; padding: A, with zeros after the channels "
             "or on both sides of them; always: C; none: plain"
         ),
     ] = None
     projection: Annotated[
         Projection | None,
-        Says("what a projecting shortcut is made of; where it does not stride, a 1x1 alone"),
+        Description("what a projecting shortcut is made of; where it does not stride, a 1x1 alone"),
     ] = None
     order: Annotated[
         Order | None,
-        Says(
-            "norm and activation behind each convolution (post), or in front of it (pre: ResNet v2)"
+        Description(
+            "norm and activation after each convolution (post), or before it (pre: ResNet v2)"
         ),
     ] = None
     weights: Annotated[
-        Weights | None, Says("standardized: each filter is used with mean 0 and variance 1")
+        Weights | None, Description("standardized: each filter is used with mean 0 and variance 1")
     ] = None
     first_dilation: Annotated[
         FirstDilation | None,
-        Says(
-            "where a stage is dilated, the rate of the convolution that would have carried "
+        Description(
+            "where a stage is dilated, the rate of the convolution that would have had "
             "its stride: that of the stage before (torchvision, timm), or the new one (detectron2)"
         ),
     ] = None
     antialias: Annotated[
         Antialias | None,
-        Says(
-            "how a strided convolution of a block is split: it strides no more, and a blur "
-            "pool or an average pool behind its activation does"
+        Description(
+            "how a strided convolution of a block is split: the stride moves to a blur pool or "
+            "an average pool after its activation"
         ),
     ] = None
-    norm: Annotated[NormText | None, Says("what follows every convolution")] = None
-    activation: Annotated[ActKind | None, Says("the nonlinearity")] = None
+    norm: Annotated[NormField | None, Description("what follows every convolution")] = None
+    activation: Annotated[ActKind | None, Description("the nonlinearity")] = None
     bias: Annotated[
-        bool | None, Says("biases of convolutions; left out, where no norm follows")
+        bool | None, Description("biases of convolutions; left out, where no norm follows")
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Block keys with every question answered, but `bias`, which None leaves to the norm."""
+    """The values of all block keys; a `bias` of None depends on the norm."""
 
     stride_on: StrideOn = "spatial"
     shortcut: Shortcut = "projection"
@@ -231,7 +143,7 @@ class Settings:
     weights: Weights = "plain"
     first_dilation: FirstDilation = "previous"
     antialias: Antialias = "none"
-    norm: Norm = BatchNorm()
+    norm: Norm = DEFAULT_NORM
     activation: ActKind = "relu"
     bias: bool | None = None
 
@@ -241,9 +153,9 @@ class Settings:
         return self.shortcut in {"projection", "always"}
 
     def under(self, keys: BlockKeys) -> "Settings":
-        """These settings where the keys say nothing, the keys where they speak."""
-        said = {key: value for key in _KEYS if (value := getattr(keys, key)) is not None}
-        return replace(self, **said) if said else self
+        """These settings, with the keys that are given in their place."""
+        given = {key: value for key in _KEYS if (value := getattr(keys, key)) is not None}
+        return replace(self, **given) if given else self
 
 
 _KEYS: Final = tuple(key.name for key in fields(Settings))
@@ -263,88 +175,93 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 class Stage(BlockKeys):
     """Blocks at one resolution: a row, a list of rows, or a mapping with `rows:` and keys."""
 
-    rows: Annotated[tuple[RowText, ...], _Some]
+    rows: Annotated[tuple[RowText, ...], _NotEmpty]
     stride: Annotated[
         Annotated[int, Between(ge=1, le=64)] | None,
-        Says("of the first block: 2, but 1 in the first stage"),
+        Description("of the first block: 2, but 1 in the first stage"),
     ] = None
     dilation: Annotated[
         Annotated[int, Between(ge=1, le=64)] | None,
-        Says("of its convolutions wider than 1x1; it takes stride: 1"),
+        Description("of its convolutions wider than 1x1; it takes stride: 1"),
     ] = None
-    output: Annotated[SidesText | None, Says("the size that the stage is held to")] = None
+    output: Annotated[SidesText | None, Description("the size that the stage is held to")] = None
 
-    @classmethod
-    def long_form(cls, data: object) -> object:
-        """A row or a list of rows as a mapping."""
-        match data:
-            case str() | Row():
-                return {"rows": [data]}
-            case list() | tuple():
-                return {"rows": data}
-            case Mapping() if isinstance(data.get("rows"), str | Row):
-                return {**data, "rows": [data["rows"]]}
-            case _:
-                return data
+
+def _with_rows(data: object) -> object:
+    """A stage that is a row or a list of rows, as a mapping."""
+    match data:
+        case str() | Row():
+            return {"rows": [data]}
+        case list() | tuple():
+            return {"rows": data}
+        case Mapping() if isinstance(data.get("rows"), str | Row):
+            return {**data, "rows": [data["rows"]]}
+        case _:
+            return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Init(Words):
+class Init:
     """How weights are drawn."""
 
     scheme: Annotated[
         Scheme,
-        Says(
+        Description(
             "resnet: convolutions from He et al.'s normal distribution; vgg: and a "
             "classifier of deviation 0.01, biases 0; googlenet: truncated normal, deviation 0.01; "
             "pytorch: PyTorch's own"
         ),
     ] = "resnet"
     zero_init_residual: Annotated[
-        bool, Says("start the last norm of every residual block at zero")
+        bool, Description("start the last norm of every residual block at zero")
     ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expect(Words):
-    """Facts that checking verifies: a page carries its own test."""
+class Expect:
+    """Facts that checking verifies: a spec carries its own test."""
 
-    layers: Annotated[Count | None, Says("weighted layers, by the paper's rule")] = None
-    params: Annotated[Count | None, Says("learnable scalars")] = None
-    macs: Annotated[Count | None, Says("multiply-accumulates at the page's input")] = None
+    layers: Annotated[Count | None, Description("weighted layers, by the paper's rule")] = None
+    params: Annotated[Count | None, Description("learnable scalars")] = None
+    macs: Annotated[Count | None, Description("multiply-accumulates at the spec's input")] = None
 
 
 StageName = Annotated[str, Matching(r"[A-Za-z][A-Za-z0-9_-]{0,63}")]
-"""Stage names stand in module names, options and tables."""
+"""Stage names appear in options, tables and names of features."""
 
 BlockName = Annotated[str, Matching(r"[A-Za-z][A-Za-z0-9_-]{0,63}\.[1-9][0-9]{0,5}")]
 """Blocks are named as in He et al. 2015: the second of stage conv4_x is conv4_x.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spec(Words):
-    """A whole network as its author wrote it. Two specs are equal when they say the same words."""
+class Spec:
+    """A whole network as its author wrote it.
+
+    A spec built in Python is validated where it is used. Specs are equal when all their keys are,
+    and the order of their stages.
+    """
 
     name: NameText | None = None
-    input: Annotated[InputText, Says("the size that sizes and MACs are counted at")]
-    stem: Annotated[tuple[StemLayerText, ...], Listed(), Says("before the first stage")]
+    input: Annotated[InputText, Description("the size that sizes and MACs are counted at")]
+    stem: Annotated[tuple[StemLayerText, ...], Description("before the first stage")]
     block: Annotated[
         BlockKeys,
-        Says("keys for all stages; norm, activation and bias hold in stem and head as well"),
+        Description("keys for all stages; norm, activation and bias hold in stem and head as well"),
     ] = BlockKeys()
-    stages: Annotated[dict[StageName, Stage], _Some]
-    head: Annotated[tuple[HeadLayerText, ...], Listed(), Says("pool and classifier")]
+    stages: Annotated[dict[StageName, Annotated[Stage, ShortForm(_with_rows)]], _NotEmpty]
+    head: Annotated[tuple[HeadLayerText, ...], Description("pool and classifier")]
     aux: Annotated[
-        dict[BlockName, Annotated[tuple[HeadLayerText, ...], Listed()]],
-        Says("classifiers behind blocks, in training only"),
+        dict[BlockName, tuple[HeadLayerText, ...]],
+        Description("classifiers after blocks, in training only"),
     ] = field(default_factory=dict)
     drop_path: Annotated[
         float,
         Between(ge=0, lt=1),
-        Says("probability to drop the last residual block; 0 for the first, linear between"),
+        Description("probability to drop the last residual block; 0 for the first, linear between"),
     ] = 0.0
     output_stride: Annotated[
-        Literal[8, 16, 32] | None, Says("dilate stages instead of striding further than this")
+        Literal[8, 16, 32] | None,
+        Description("dilate stages instead of striding further than this"),
     ] = None
     init: Init = Init()
     expect: Expect = Expect()
@@ -366,7 +283,7 @@ class Spec(Words):
         return common.under(stage) if stage else common
 
     def stride(self, name: str) -> int:
-        """The stride of a stage's first block, said or by default."""
+        """The stride of a stage's first block, given or by default."""
         first = next(iter(self.stages))
         default = FIRST_STRIDE if name == first else STAGE_STRIDE
         return self.stages[name].stride or default

@@ -1,84 +1,60 @@
-"""Words of an author as plain classes: what they may be is said once, and read in two ways.
+"""Annotated dataclasses as schemas of pydantic's core: one validation for texts and for objects.
 
-`Words` are dataclasses whose annotations carry marks (`Between`, `Listed`, …). pydantic validates
-through them: it finds all that is wrong, and draws the JSON Schema. Loading pydantic takes longer
-than reading a page, though, so `take` reads plain data by the same marks where nothing is wrong,
-and leaves every doubt to pydantic. Which words there are is `resnet_dsl.language.spec`.
+The classes of `resnet_dsl.language.spec` are plain dataclasses; their annotations carry the
+constraints defined here. `core_schema` turns such a class into a schema of pydantic_core, which
+validates by itself and costs a quarter of pydantic's own classes at start-up; pydantic is loaded
+only to draw the JSON Schema from the same core schema.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import (
-    TYPE_CHECKING,
     Annotated,
     Any,
-    ClassVar,
+    Final,
     Literal,
     NamedTuple,
     Protocol,
-    TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
 )
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler as Handler
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core.core_schema import CoreSchema
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as core
+from pydantic_core.core_schema import CoreSchema
 
-Reader = Callable[[Any], Any]
+from resnet_dsl.diagnostics import SpecError
 
-
-class DoubtError(Exception):
-    """Plain data that pydantic might object to."""
+Definitions = dict[str, CoreSchema]
 
 
-class Mark(Protocol):
-    """What an annotation says of a value; pydantic asks the same mark by its own hooks."""
+class Constraint(Protocol):
+    """What an annotation adds to the schema of its type."""
 
-    def take(self, data: Any, inner: Reader) -> Any:
-        """The value of plain data, read by what is `inner`; `DoubtError` where it may be none."""
-
-
-class Words:
-    """Words that are a mapping; `long_form` turns a short way to write them into that."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar = {"strict": True, "extra": "forbid"}
-
-    @classmethod
-    def long_form(cls, data: object) -> object:
-        """Plain data as a mapping, where it is a short form of one."""
-        return data
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Handler) -> CoreSchema:
-        from pydantic_core.core_schema import no_info_before_validator_function
-
-        schema = handler(source)
-        whole: Any = handler.resolve_ref_schema(schema)
-        whole["strict"] = False  # a mapping makes one; what is in it stays strict
-        return no_info_before_validator_function(cls.long_form, schema)
+    def constrain(self, schema: Any) -> Any:
+        """The schema with the constraint."""
 
 
-class Says(NamedTuple):
+class OwnSchema(Protocol):
+    """An annotation with a schema of its own, in place of that of its type."""
+
+    def schema(self, definitions: Definitions) -> CoreSchema:
+        """The schema."""
+
+
+class Description(NamedTuple):
     """What the JSON Schema tells editors."""
 
     text: str
 
-    def take(self, data: Any, inner: Reader) -> Any:
-        return inner(data)
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(core), "description": self.text}
+    def constrain(self, schema: Any) -> Any:
+        return _documented(schema, description=self.text)
 
 
 class Between(NamedTuple):
@@ -88,18 +64,9 @@ class Between(NamedTuple):
     le: float | None = None
     lt: float | None = None
 
-    def take(self, data: Any, inner: Reader) -> Any:
-        value = inner(data)
-        ends = (self.le is None or value <= self.le) and (self.lt is None or value < self.lt)
-        if value >= self.ge and ends:
-            return value
-        raise DoubtError
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> Any:
-        schema: Any = handler(source)
+    def constrain(self, schema: Any) -> Any:
         bounds = {"ge": self.ge, "le": self.le, "lt": self.lt}
-        schema.update({key: bound for key, bound in bounds.items() if bound is not None})
-        return schema
+        return schema | {key: bound for key, bound in bounds.items() if bound is not None}
 
 
 class Matching(NamedTuple):
@@ -107,86 +74,132 @@ class Matching(NamedTuple):
 
     pattern: str
 
-    def take(self, data: Any, inner: Reader) -> Any:
-        value = inner(data)
-        if re.fullmatch(self.pattern, value):
-            return value
-        raise DoubtError
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> Any:
-        schema: Any = handler(source)
-        schema["pattern"] = f"^{self.pattern}$"
-        return schema
+    def constrain(self, schema: Any) -> Any:
+        return schema | {"pattern": f"^{self.pattern}$"}
 
 
-class Listed(NamedTuple):
+class AtLeast(NamedTuple):
     """A list or a mapping with at least so many items."""
 
-    least: int = 0
+    items: int
 
-    def take(self, data: Any, inner: Reader) -> Any:
-        value = inner(data)
-        if len(value) < self.least:
-            raise DoubtError
-        return value
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> Any:
-        schema: Any = handler(source)
-        schema.update({"strict": False, **({"min_length": self.least} if self.least else {})})
-        return schema
+    def constrain(self, schema: Any) -> Any:
+        return schema | {"min_length": self.items}
 
 
-T = TypeVar("T")
+class ShortForm(NamedTuple):
+    """A mapping that has a shorter form; `expand` turns that into the mapping."""
+
+    expand: Callable[[object], object]
+
+    def constrain(self, schema: Any) -> Any:
+        return core.no_info_before_validator_function(self.expand, schema)
 
 
-def take(kind: type[T], data: object) -> T:
-    """What pydantic would make of plain data; `DoubtError` where it might refuse, or read it in
-    another way.
-
-    >>> from resnet_dsl.language.spec import Init
-    >>> take(Init, {"scheme": "vgg"})
-    Init(scheme='vgg', zero_init_residual=False)
-    """
-    value: T = _take(kind, data)
-    return value
+def _documented(schema: Any, **updates: object) -> Any:
+    metadata = schema.get("metadata", {})
+    known = metadata.get("pydantic_js_updates", {})
+    return schema | {"metadata": {**metadata, "pydantic_js_updates": {**known, **updates}}}
 
 
-def _take(kind: Any, data: Any) -> Any:
-    origin, parts = get_origin(kind), get_args(kind)
+_SCALARS: Final[dict[object, Callable[[], CoreSchema]]] = {
+    int: lambda: core.int_schema(strict=True),
+    float: lambda: core.float_schema(strict=True, allow_inf_nan=False),
+    bool: lambda: core.bool_schema(strict=True),
+    str: lambda: core.str_schema(strict=True),
+}
+
+
+def core_schema(kind: Any, definitions: Definitions) -> CoreSchema:
+    """The core schema of an annotation; those of dataclasses are added to `definitions`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in _SCALARS:
+        return _SCALARS[kind]()
     if origin is Annotated:
-        return _marked(*parts)(data)
-    if origin in {Union, UnionType} and parts[1:] == (NoneType,):
-        return None if data is None else _take(parts[0], data)
-    if origin is Literal and any(data == part and type(data) is type(part) for part in parts):
-        return data
-    if origin is tuple and isinstance(data, list | tuple):
-        return tuple(_take(parts[0], item) for item in data)
-    if origin is dict and isinstance(data, dict):
-        return {_take(parts[0], key): _take(parts[1], value) for key, value in data.items()}
-    if kind is float and type(data) is int:
-        return float(data)
-    if kind is type(data):
-        return data
-    if isinstance(kind, type) and issubclass(kind, Words):
-        return _words(kind, kind.long_form(data))
-    raise DoubtError
+        inner, *annotations = arguments
+        own = hasattr(annotations[0], "schema")
+        schema: Any = annotations.pop(0).schema(definitions) if own else None
+        if not own:
+            schema = core_schema(inner, definitions)
+        for constraint in annotations:
+            schema = constraint.constrain(schema)
+        return cast("CoreSchema", schema)
+    if origin in {Union, UnionType} and arguments[1:] == (NoneType,):
+        return core.nullable_schema(core_schema(arguments[0], definitions))
+    if origin is Literal:
+        return core.literal_schema(list(arguments))
+    if origin is tuple:
+        item = core_schema(arguments[0], definitions)
+        return core.tuple_schema([item], variadic_item_index=0)
+    if origin is dict:
+        keys, values = (core_schema(argument, definitions) for argument in arguments)
+        return core.dict_schema(keys, values)
+    assert is_dataclass(kind), kind
+    return dataclass_schema(kind, definitions)
 
 
-def _marked(kind: Any, *marks: Mark) -> Reader:
-    """A reader through marks, the last one first."""
+def dataclass_schema(kind: Any, definitions: Definitions) -> CoreSchema:
+    """The schema of a dataclass: a mapping of its fields, or an instance, validated again."""
+    name = kind.__name__
+    if name not in definitions:
+        own = [_field_schema(field, definitions) for field in fields(kind)]
+        arguments = core.dataclass_args_schema(name, own, extra_behavior="forbid")
+        schema = core.dataclass_schema(
+            kind,
+            arguments,
+            [field.name for field in fields(kind)],
+            ref=name,
+            frozen=True,
+            slots=True,
+        )
+        definitions[name] = _documented(
+            schema, description=kind.__doc__, additionalProperties=False
+        )
+    reference = core.definition_reference_schema(name)
 
-    def inner(data: Any) -> Any:
-        return marks[-1].take(data, _marked(kind, *marks[:-1])) if marks else _take(kind, data)
+    def as_mapping(data: object) -> object:
+        if not isinstance(data, kind):
+            return data
+        return {field.name: getattr(data, field.name) for field in fields(kind)}
 
-    return inner
+    return core.no_info_before_validator_function(as_mapping, reference)
 
 
-def _words(kind: Any, data: object) -> Any:
-    kinds = {field.name: field.type for field in fields(kind)}
-    if not isinstance(data, Mapping) or not data.keys() <= kinds.keys():
-        raise DoubtError
-    values = {key: _take(kinds[key], value) for key, value in data.items()}
+def _field_schema(field: Field[Any], definitions: Definitions) -> core.DataclassField:
+    schema = core_schema(field.type, definitions)
+    if field.default is not MISSING:
+        schema = core.with_default_schema(schema, default=field.default)
+    elif field.default_factory is not MISSING:
+        schema = core.with_default_schema(schema, default_factory=field.default_factory)
+    return core.dataclass_field(field.name, schema, kw_only=True)
+
+
+@cache
+def schema_of_spec() -> CoreSchema:
+    """The core schema of a whole spec."""
+    from resnet_dsl.language.spec import Spec
+
+    definitions: Definitions = {}
+    schema = core_schema(Spec, definitions)
+    return core.definitions_schema(schema, list(definitions.values()))
+
+
+@cache
+def _validator() -> SchemaValidator:
+    return SchemaValidator(schema_of_spec())
+
+
+def validated(data: object) -> Any:
+    """The spec of plain data or of a `Spec` built in Python; `SpecError` lists every fault.
+
+    >>> from resnet_dsl import load
+    >>> from dataclasses import replace
+    >>> str(validated(replace(load("resnet18"), input=(3, 64, 64))).input)
+    '3x64x64'
+    """
     try:
-        return kind(**values)
-    except TypeError:  # a key is missing
-        raise DoubtError from None
+        return _validator().validate_python(data)
+    except ValidationError as error:
+        from resnet_dsl.language.faults import faults  # specs are right more often
+
+        raise SpecError(faults(error.errors(include_url=False))) from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from resnet_dsl.ir import Leaf, Path
+from resnet_dsl.ir import LayerPath, Leaf
 
-Kind: TypeAlias = Literal[
+ScopeClass: TypeAlias = Literal[
     "ResNet",
     "PlainNet",
     "BasicBlock",
@@ -29,7 +29,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Flat:
+class FlattenStep:
     """`x = flatten(x)`: no module, as in torchvision."""
 
 
@@ -50,67 +50,69 @@ class Concat:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """`kept[name] = x`: a map that is asked for."""
+    """`outputs[name] = x`: a feature output."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """In training, `kept[name] = child(x)`: an auxiliary classifier."""
+class CallAuxiliary:
+    """In training, `outputs.append(child(x))`: an auxiliary output."""
 
     name: str
 
 
-Program: TypeAlias = tuple[Call | Flat | Add | Concat | Keep | Aside, ...]
+Step: TypeAlias = Call | FlattenStep | Add | Concat | Keep | CallAuxiliary
+Program: TypeAlias = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A module of one leaf. A block's activations share one module: it has several paths.
+    """A module of one leaf. Equal activations may share one module: it has several paths.
 
-    `fresh` says that every value it gets was made for it alone, so that it may work in place.
+    `in_place` says that every value it gets was made for it alone. `children` are modules that a
+    library keeps inside this one (detectron2: a norm inside its convolution); the scope around it
+    runs them.
     """
 
     leaf: Leaf
-    paths: tuple[Path, ...]
-    fresh: bool
+    paths: tuple[LayerPath, ...]
+    in_place: bool
+    children: Mapping[str, Member] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A module with children, in order of registration, and the program that runs them."""
 
-    kind: Kind
+    kind: ScopeClass
     children: dict[str, Member | Scope]
     program: Program
 
 
-def members(scope: Scope, prefix: str = "") -> Iterator[tuple[str, Member]]:
+def members(tree: Scope | Member, prefix: str = "") -> Iterator[tuple[str, Member]]:
     """Every leaf module with its dotted name, in order of registration."""
-    for name, child in scope.children.items():
-        match child:
-            case Member():
-                yield prefix + name, child
-            case Scope():
-                yield from members(child, f"{prefix}{name}.")
+    for name, child in tree.children.items():
+        if isinstance(child, Member):
+            yield prefix + name, child
+        yield from members(child, f"{prefix}{name}.")
 
 
 def up_to_last_keep(root: Scope) -> Scope:
-    """The tree without what no kept map needs."""
+    """The tree without what no feature output needs."""
     last = max(i for i, step in enumerate(root.program) if isinstance(step, Keep))
-    program = tuple(s for s in root.program[: last + 1] if not isinstance(s, Aside))
+    program = tuple(s for s in root.program[: last + 1] if not isinstance(s, CallAuxiliary))
     called = [step.name.split(".") for step in program if isinstance(step, Call)]
     return replace(_only(root, called), program=program)
 
 
 def _only(scope: Scope, called: list[list[str]]) -> Scope:
-    """A scope with the children on called paths."""
+    """A scope with the children on called paths; a child that is called itself stays whole."""
     children: dict[str, Member | Scope] = {}
     for name, child in scope.children.items():
-        behind = [path[1:] for path in called if path[0] == name]
-        if isinstance(child, Scope) and behind and all(behind):
-            children[name] = _only(child, behind)
-        elif behind:
+        inner = [path[1:] for path in called if path[0] == name]
+        if isinstance(child, Scope) and inner and all(inner):
+            children[name] = _only(child, inner)
+        elif inner:
             children[name] = child
     return replace(scope, children=children)

@@ -5,7 +5,7 @@ stem.conv | stages.{stage}.blocks.{block}.downsample.conv, .norm{n}, .conv{n} | 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from resnet_dsl import ir
 from resnet_dsl.folds.anatomy import Unit, anatomy, is_pre_activated, opening_length
@@ -14,134 +14,106 @@ from resnet_dsl.ir import (
     Conv,
     Identity,
     Layer,
+    LayerPath,
     Leaf,
     Linear,
     Network,
     Norm,
-    Path,
     Pool,
     Residual,
 )
-from resnet_dsl.naming.module_tree import Add, Call, Program, Scope
 from resnet_dsl.naming.scope_names import (
-    Draft,
+    Names,
+    ScopeNames,
     auxiliaries,
-    is_fresh,
+    by_role,
     leaf_at,
-    makes,
-    run_leaves,
+    plain_unit,
 )
 
 
-def preact(network: Network, taps: Mapping[int, Program]) -> Scope:
-    """timm's module tree, and for what timm does not have, the like of it."""
+def resnetv2(network: Network) -> Names:
+    """timm's names; where it has no such network, the nearest to them."""
+    names = Names()
+    names.set_kind((), "ResNet")
     parts = anatomy(network)
-    root = Draft(taps=taps)
+    root = ScopeNames(names, norm="norm")
     if parts.stem:
-        root.enter("stem", *_stem(network, parts.stem))
-    stages = Draft()
-    calls: list[tuple[str, int]] = []
+        _stem(root.scope("stem", "PlainBlock"), network, parts.stem)
+    stages = root.scope("stages")
     for number, units in enumerate(parts.stages):
-        blocks = Draft()
+        blocks = stages.scope(str(number)).scope("blocks")
         for i, unit in enumerate(units):
-            found = _block(blocks, str(i), network, unit)
-            calls += [(f"{number}.blocks.{name}", stop) for name, stop in found]
-        stage = Draft()
-        stage.enter("blocks", blocks.close("Sequential"))
-        stages.enter(str(number), stage.close("Sequential"))
-    root.enter("stages", stages.close("Sequential"), calls)
+            if isinstance(unit.main, Residual):
+                _residual(blocks, str(i), network, unit)
+            else:
+                plain_unit(blocks, str(i), network, unit)
     auxiliaries(root, network)
     if parts.head:
         _head(root, network, range(parts.head[0].start, parts.head[-1].stop))
-    return root.close("ResNet")
+    return names
 
 
-def _stem(network: Network, stem: Sequence[Unit]) -> tuple[Scope, list[tuple[str, int]]]:
+def _stem(scope: ScopeNames, network: Network, stem: Sequence[Unit]) -> None:
     """`conv`, or `conv1`, `norm1`, `conv2`, ...; `pool`."""
-    draft = Draft("norm")
     indices = range(stem[0].start, stem[-1].stop)
     several = sum(isinstance(network.layers[i], Conv) for i in indices) > 1
-    calls = []
     for i in indices:
         leaf = leaf_at(network, i)
-        draft.convs += isinstance(leaf, Conv)
-        name = "pool" if isinstance(leaf, Pool) else draft.role(leaf)
+        scope.convs += isinstance(leaf, Conv)
+        name = "pool" if isinstance(leaf, Pool) else scope.role(leaf)
         if isinstance(leaf, Conv | Norm) and not several:
             name = name.rstrip("1")
-        draft.add(name, leaf, (i,), fresh=is_fresh(network, i))
-        assert isinstance(draft.program[-1], Call)
-        calls.append((draft.program[-1].name, i + 1))
-    return draft.close("PlainBlock"), calls
+        scope.leaf(name, leaf, LayerPath((i,)))
 
 
-def _block(blocks: Draft, name: str, network: Network, unit: Unit) -> list[tuple[str, int]]:
+def _residual(blocks: ScopeNames, name: str, network: Network, unit: Unit) -> None:
     """A block: its projection is registered first."""
-    match unit.main:
-        case Residual():
-            blocks.enter(name, _residual(network, unit))
-            return [(name, unit.stop)]
-        case Conv() | ir.Parallel():
-            plain = Draft("norm")
-            run_leaves(plain, network, range(unit.start, unit.stop))
-            blocks.enter(name, plain.close("PlainBlock"))
-            return [(name, unit.stop)]
-        case _:
-            calls = []
-            for i in range(unit.start, unit.stop):
-                found = blocks.free(name)
-                blocks.add(found, leaf_at(network, i), (i,), fresh=is_fresh(network, i))
-                calls.append((found, i + 1))
-            return calls
-
-
-def _residual(network: Network, unit: Unit) -> Scope:
-    block, path = unit.main, (unit.stop - 1,)
+    block, path = unit.main, LayerPath((unit.stop - 1,))
     assert isinstance(block, Residual)
-    draft = Draft("norm", ahead=is_pre_activated(block))
-    shortcut: Program = ()
+    ahead = is_pre_activated(block)
+    scope = blocks.scope(name, "PreActBlock" if ahead else "ResidualBlock", ahead=ahead)
+    scope.home(path)
     if not isinstance(block.shortcut, Identity):
-        draft.enter("downsample", _downsample(block.shortcut, (*path, "shortcut")))
-        shortcut = draft.recorded()
-    run_leaves(draft, network, range(unit.start, unit.stop - 1))
-    before = draft.recorded()
-    draft.run(block.body, (*path, "body"))
-    draft.program = [*before, Add(draft.recorded(), shortcut)]
-    draft.run(block.after, (*path, "after"), fresh=True)
-    return draft.close("PreActBlock" if draft.ahead else "ResidualBlock")
+        downsample = scope.scope("downsample", "PlainBlock")
+        _downsample(downsample, block.shortcut, LayerPath((*path, "shortcut")))
+    by_role(scope, network, range(unit.start, unit.stop - 1))
+    scope.by_role(block.body, LayerPath((*path, "body")))
+    scope.by_role(block.after, LayerPath((*path, "after")))
 
 
-def _downsample(shortcut: Layer, path: Path) -> Scope:
+def _downsample(scope: ScopeNames, shortcut: Layer, path: LayerPath) -> None:
     """`pool`, `conv`, `norm`."""
-    draft = Draft()
-    layers, whole = ir.steps(shortcut), isinstance(shortcut, ir.Sequence)
-    for i, layer in enumerate(layers):
-        if isinstance(layer, Leaf):
-            names = ((Conv, "conv"), (Norm, "norm"), (Pool, "pool"))
-            name = next((name for kind, name in names if isinstance(layer, kind)), None)
-            fresh = i > 0 and makes(layers[i - 1])
-            draft.add(name or draft.role(layer), layer, (*path, i) if whole else path, fresh=fresh)
-    return draft.close("PlainBlock")
+    whole = isinstance(shortcut, ir.Sequence)
+    for i, layer in enumerate(ir.steps(shortcut)):
+        inner = LayerPath((*path, i)) if whole else path
+        names = ((Conv, "conv"), (Norm, "norm"), (Pool, "pool"))
+        name = next((name for kind, name in names if isinstance(layer, kind)), None)
+        if name and isinstance(layer, Leaf):
+            scope.leaf(name, layer, inner)
+        else:
+            scope.by_role(layer, inner)
 
 
-def _head(root: Draft, network: Network, indices: range) -> None:
-    """What the last block leaves is `norm`; `head.global_pool` and `head.fc`."""
+def _head(root: ScopeNames, network: Network, indices: range) -> None:
+    """The norm after the last block is `norm`; `head.global_pool` and `head.fc`."""
     start = indices.start
     opened = start + opening_length(network.layers[start : start + 2])
     for i in range(start, opened):
         leaf = leaf_at(network, i)
         name = "norm" if isinstance(leaf, Norm) else root.role(leaf)
-        root.add(name, leaf, (i,), fresh=is_fresh(network, i))
-    head = Draft("norm")
-    weighted = [
-        i for i in range(opened, indices.stop) if isinstance(network.layers[i], Conv | Linear)
-    ]
-    for i in range(opened, indices.stop):
+        root.leaf(name, leaf, LayerPath((i,)))
+    if opened == indices.stop:
+        return
+    head = root.scope("head", "PlainBlock")
+    rest = range(opened, indices.stop)
+    weighted = [i for i in rest if isinstance(network.layers[i], Conv | Linear)]
+    for i in rest:
         match network.layers[i]:
             case Conv() | Linear() as layer:
-                head.add("fc" if len(weighted) == 1 else f"fc{weighted.index(i) + 1}", layer, (i,))
+                number = "" if len(weighted) == 1 else str(weighted.index(i) + 1)
+                head.leaf(f"fc{number}", layer, LayerPath((i,)))
             case AdaptivePool() as pool:
-                head.add("global_pool", pool, (i,))
+                head.leaf("global_pool", pool, LayerPath((i,)))
             case layer:
-                head.run(layer, (i,), fresh=is_fresh(network, i))
-    if head.program:
-        root.enter("head", head.close("PlainBlock"))
+                head.by_role(layer, LayerPath((i,)))

@@ -1,282 +1,270 @@
-"""A scope that is being written: names by role, and the steps that run them."""
+"""Names of leaves, scope by scope, in order of registration: what a naming scheme writes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import assert_never
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import unit_length
+from resnet_dsl.folds.anatomy import Unit, unit_length
+from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.ir import (
     Act,
-    AdaptivePool,
-    BatchNorm,
-    BlurPool,
     Conv,
-    Dropout,
-    DropPath,
-    EfficientChannelAttention,
-    EvoNorm,
-    FilterResponseNorm,
     Flatten,
-    GroupNorm,
     Identity,
     Layer,
+    LayerPath,
     Leaf,
     Linear,
     Network,
     Norm,
-    PadChannels,
     Parallel,
-    Path,
-    Pool,
-    Softmax,
-    SqueezeExcite,
+    Residual,
     ZeroPad,
 )
-from resnet_dsl.naming.module_tree import (
-    Add,
-    Aside,
-    Call,
-    Concat,
-    Flat,
-    Keep,
-    Kind,
-    Member,
-    Program,
-    Scope,
-)
+from resnet_dsl.naming.module_tree import ScopeClass
+
+Name: TypeAlias = tuple[str, ...]
+AUXILIARY: Final = "aux{}"
 
 
-@dataclass
-class Draft:
-    """A scope that is being written.
+class Names:
+    """The names of a network's leaves, and the classes of the scopes that they stand in.
 
-    `norms` is what norms are called, numbered as the convolutions that they follow or, where
-    `ahead`, that they precede. `taps` are steps to run behind so many layers of the network.
+    `entries` are in order of registration: leaves with their paths, scopes with None. A residual
+    block or branches have a home: the scope whose program adds or concatenates.
     """
 
-    norms: str = "bn"
-    ahead: bool = False
-    taps: Mapping[int, Program] = field(default_factory=dict)
-    children: dict[str, Member | Scope] = field(default_factory=dict)
-    program: list[Call | Flat | Add | Concat | Keep | Aside] = field(default_factory=list)
-    convs: int = 0
+    def __init__(self) -> None:
+        self.entries: list[tuple[LayerPath | None, Name]] = []
+        self.homes: dict[LayerPath, Name] = {}
+        self._kinds: dict[Name, ScopeClass] = {}
+        self._by_path: dict[LayerPath, Name] = {}
+        self._leaves: set[Name] = set()
 
-    def add(self, name: str, leaf: Leaf, path: Path, *, fresh: bool = False) -> None:
-        """Run a leaf under a name; an activation joins its equal, others are numbered."""
-        known = self.children.get(name)
-        if isinstance(known, Member) and isinstance(leaf, Act) and known.leaf == leaf:
-            self.children[name] = Member(leaf, (*known.paths, path), known.fresh and fresh)
-        else:
-            name = self.free(name)
-            self.children[name] = Member(leaf, (path,), fresh)
-        self.program.append(Call(name))
+    def add(self, path: LayerPath, name: Name) -> None:
+        """Name a leaf."""
+        self.entries.append((path, name))
+        self._by_path[path] = name
+        self._leaves.add(name)
 
-    def enter(self, name: str, scope: Scope, calls: Sequence[tuple[str, int]] = ()) -> None:
-        """Run a scope under a name: as a whole or, where there are taps inside, call by call.
+    def add_scope(self, scope: Name, kind: ScopeClass) -> None:
+        """Register a scope."""
+        self.entries.append((None, scope))
+        self._kinds[scope] = kind
 
-        `calls` are the dotted names of what runs in it, each with how many layers have run then.
-        """
+    def of(self, path: LayerPath) -> Name:
+        """The name of a leaf."""
+        return self._by_path[path]
+
+    def kind(self, scope: Name) -> ScopeClass:
+        """The class of a scope."""
+        return self._kinds.get(scope, "Sequential")
+
+    def set_kind(self, scope: Name, kind: ScopeClass) -> None:
+        """Give a scope another class."""
+        self._kinds[scope] = kind
+
+    def is_leaf(self, name: Name) -> bool:
+        """Whether a name is that of a leaf."""
+        return name in self._leaves
+
+    def move_last(self, name: Name) -> None:
+        """Register a leaf after all that have been registered so far."""
+        moved = [entry for entry in self.entries if entry[1] == name]
+        self.entries = [entry for entry in self.entries if entry[1] != name] + moved
+
+    def dotted(self) -> Iterator[tuple[LayerPath, str]]:
+        """The name of each leaf, in order of registration."""
+        return ((path, ".".join(name)) for path, name in self.entries if path is not None)
+
+
+class ScopeNames:
+    """The names in one scope, as they are given.
+
+    `norm` is what norms are called, with the number of the convolution that they follow or, where
+    `ahead`, that they precede; `norm_inside` puts them inside their convolution.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        scope: Name = (),
+        *,
+        norm: str = "bn",
+        ahead: bool = False,
+        norm_inside: bool = False,
+    ) -> None:
+        self.names, self.scope_name = names, scope
+        self.convs = 0
+        self._norm, self._ahead, self._norm_inside = norm, ahead, norm_inside
+        self._taken: dict[str, Leaf | None] = {}
+
+    def scope(
+        self,
+        name: str,
+        kind: ScopeClass = "Sequential",
+        *,
+        ahead: bool = False,
+    ) -> ScopeNames:
+        """A scope inside this one; its name is numbered where it is taken."""
         name = self.free(name)
-        self.children[name] = scope
-        if any(count in self.taps for _, count in calls[:-1]):
-            for inner, count in calls:
-                self.program.append(Call(f"{name}.{inner}"))
-                self.reach(count)
-        else:
-            self.program.append(Call(name))
-            for _, count in calls[-1:]:
-                self.reach(count)
+        self._taken[name] = None
+        inner = (*self.scope_name, name)
+        self.names.add_scope(inner, kind)
+        return ScopeNames(
+            self.names, inner, norm=self._norm, ahead=ahead, norm_inside=self._norm_inside
+        )
 
-    def reach(self, count: int) -> None:
-        """So many layers of the network have run."""
-        self.program += self.taps.get(count, ())
+    def leaf(self, name: str, leaf: Leaf, path: LayerPath) -> None:
+        """Name a leaf; an activation joins its equal of the same name, others are numbered."""
+        if not (isinstance(leaf, Act) and self._taken.get(name) == leaf):
+            name = self.free(name)
+            self._taken[name] = leaf
+        self.names.add(path, (*self.scope_name, *name.split(".")))
 
     def free(self, name: str) -> str:
-        """The name, or with a number behind it where it is taken."""
-        number, found = 1, name
-        while found in self.children:
+        """The name, or with a number after it where it is taken."""
+        number, free = 1, name
+        while free in self._taken:
             number += 1
-            found = f"{name}_{number}"
-        return found
+            free = f"{name}_{number}"
+        return free
 
-    def run(self, layer: Layer, path: Path, *, fresh: bool = False) -> None:
-        """Run a layer, leaf by leaf, under the names of their roles."""
+    def home(self, path: LayerPath) -> None:
+        """This scope adds or concatenates what meets at a path."""
+        self.names.homes[path] = self.scope_name
+
+    def by_role(self, layer: Layer, path: LayerPath) -> None:
+        """Name the leaves of a layer by what they do."""
         match layer:
             case ir.Sequence(layers):
                 for i, inner in enumerate(layers):
-                    self.run(inner, (*path, i), fresh=fresh if i == 0 else makes(layers[i - 1]))
-            case ir.Residual(body=body, shortcut=shortcut, after=after):
-                nested = Draft(self.norms)
-                nested.run(body, (*path, "body"))
-                left = nested.recorded()
+                    self.by_role(inner, LayerPath((*path, i)))
+            case Residual(body=body, shortcut=shortcut, after=after):
+                block = self.scope("block", "ResidualBlock")
+                block.home(path)
+                block.by_role(body, LayerPath((*path, "body")))
                 if shortcut != Identity():
-                    nested.enter("downsample", sequential(shortcut, (*path, "shortcut")))
-                nested.program = [Add(left, nested.recorded())]
-                nested.run(after, (*path, "after"), fresh=True)
-                self.enter("block", nested.close("ResidualBlock"))
+                    numbered(block.scope("downsample"), shortcut, LayerPath((*path, "shortcut")))
+                block.by_role(after, LayerPath((*path, "after")))
             case Parallel(branches):
-                programs = []
+                self.home(path)
                 for i, branch in enumerate(branches):
-                    name = self.free(f"branch{i + 1}")
-                    self.children[name] = sequential(branch, (*path, i))
-                    programs.append((Call(name),))
-                self.program.append(Concat(tuple(programs)))
-            case Flatten():
-                self.program.append(Flat())
-            case Identity():
+                    numbered(self.scope(f"branch{i + 1}"), branch, LayerPath((*path, i)))
+            case Flatten() | Identity():
                 pass
             case _:
                 self.convs += isinstance(layer, Conv)
-                self.add(self.role(layer), layer, path, fresh=fresh)
+                self.leaf(self.role(layer), layer, path)
 
     def role(self, leaf: Leaf) -> str:
-        """A leaf's name by what it does."""
-        match leaf:
-            case Conv():
-                return f"conv{self.convs}"
-            case BatchNorm() | GroupNorm() | EvoNorm() | FilterResponseNorm():
-                return f"{self.norms}{self.convs + 1 if self.ahead else max(1, self.convs)}"
-            case SqueezeExcite() | EfficientChannelAttention():
-                return "se"
-            case BlurPool():
-                return "blurpool"
-            case Act(kind=kind):
-                return kind
-            case Pool(kind="max"):
-                return "maxpool"
-            case Pool() | AdaptivePool():
-                return "avgpool"
-            case ZeroPad() | PadChannels():
-                return "pad"
-            case Linear():
-                return "fc"
-            case Dropout():
-                return "dropout"
-            case DropPath():
-                return "drop_path"
-            case Softmax():
-                return "softmax"
-            case Flatten() | Identity():
-                raise AssertionError(f"{leaf} has no module")
-            case _:
-                assert_never(leaf)
-
-    def recorded(self) -> Program:
-        """The program so far; a new one begins."""
-        program, self.program = tuple(self.program), []
-        return program
-
-    def close(self, kind: Kind) -> Scope:
-        return Scope(kind, self.children, tuple(self.program))
-
-
-def makes(layer: Layer) -> bool:
-    """Whether a layer gives a new tensor that its own gradient does not need again."""
-    return isinstance(layer, Conv | BatchNorm | GroupNorm | Linear)
-
-
-def is_fresh(network: Network, i: int) -> bool:
-    """Whether a network's layer gets what was made for it alone."""
-    return i > 0 and makes(network.layers[i - 1])
+        """A leaf's name by what it does: convolutions and norms are numbered."""
+        role = leaf_terms(leaf).role
+        if isinstance(leaf, Conv):
+            return f"{role}{self.convs}"
+        if not isinstance(leaf, Norm):
+            return role
+        inside = f"conv{self.convs}.norm"
+        if self._norm_inside and f"conv{self.convs}" in self._taken and inside not in self._taken:
+            return inside
+        return f"{self._norm}{self.convs + 1 if self._ahead else max(1, self.convs)}"
 
 
 def leaf_at(network: Network, i: int) -> Leaf:
+    """A layer of a network that is a leaf."""
     leaf = network.layers[i]
     assert isinstance(leaf, Leaf), leaf
     return leaf
 
 
-def run_leaves(draft: Draft, network: Network, indices: range) -> None:
-    """Run layers of a network, one by one."""
+def by_role(scope: ScopeNames, network: Network, indices: range) -> None:
+    """Name layers of a network by what they do."""
     for i in indices:
-        draft.run(network.layers[i], (i,), fresh=is_fresh(network, i))
-        draft.reach(i + 1)
+        scope.by_role(network.layers[i], LayerPath((i,)))
 
 
-def chain(network: Network, indices: Sequence[int]) -> tuple[Scope, list[tuple[str, int]]]:
-    """Layers of a network, numbered from 0; how many layers have run behind each."""
-    draft = Draft()
+def plain_unit(scope: ScopeNames, name: str, network: Network, unit: Unit) -> None:
+    """A unit of a stage without a shortcut: its layers in a scope, or leaves under its name."""
+    indices = range(unit.start, unit.stop)
+    if isinstance(unit.main, Conv | Parallel):
+        by_role(scope.scope(name, "PlainBlock"), network, indices)
+        return
+    for i in indices:
+        scope.leaf(name, leaf_at(network, i), LayerPath((i,)))
+
+
+def chain(scope: ScopeNames, network: Network, indices: Sequence[int]) -> None:
+    """Number layers of a network from 0."""
     for place, i in enumerate(indices):
-        draft.add(str(place), leaf_at(network, i), (i,), fresh=is_fresh(network, i))
-    return draft.close("Sequential"), [(str(place), i + 1) for place, i in enumerate(indices)]
+        scope.leaf(str(place), leaf_at(network, i), LayerPath((i,)))
 
 
-def sequential(layer: Layer, path: Path, skipped: int = 0) -> Scope:
-    """Leaves numbered as `nn.Sequential` does, behind a number of places that stay empty.
+def numbered(scope: ScopeNames, layer: Layer, path: LayerPath, skipped: int = 0) -> None:
+    """Number layers as `nn.Sequential` does, after a number of places that stay empty.
 
-    Zeros around a map take no place: they belong to the layer behind them.
+    Zeros around a map take no place: they belong to the layer after them.
     """
-    draft = Draft()
-    layers = ir.steps(layer)
     whole = isinstance(layer, ir.Sequence)
     place = skipped
-    for i, inner in enumerate(layers):
-        step = (*path, i) if whole else path
-        if isinstance(inner, ir.Sequence | ir.Residual | Parallel):
-            nested = Draft()
-            nested.run(inner, step)
-            draft.enter(str(place), nested.close("PlainBlock"))
+    for i, inner in enumerate(ir.steps(layer)):
+        step = LayerPath((*path, i)) if whole else path
+        if isinstance(inner, ir.Sequence | Residual | Parallel):
+            scope.scope(str(place), "PlainBlock").by_role(inner, step)
         elif isinstance(inner, ZeroPad):
-            draft.add("pad", inner, step)
+            scope.leaf("pad", inner, step)
             place -= 1
         else:
-            draft.add(str(place), inner, step, fresh=i > 0 and makes(layers[i - 1]))
+            scope.leaf(str(place), inner, step)
         place += 1
-    return draft.close("Sequential")
 
 
-def classifier(draft: Draft, network: Network, indices: range) -> None:
+def classifier(scope: ScopeNames, network: Network, indices: range, name: str = "fc") -> None:
     """`avgpool` and `fc`; a convolution that classifies is `fc` as well, several are numbered."""
     weighted = [i for i in indices if isinstance(network.layers[i], Conv | Linear)]
     for i in indices:
-        layer = network.layers[i]
+        layer, path = network.layers[i], LayerPath((i,))
         if isinstance(layer, Conv | Linear):
-            name = "fc" if len(weighted) == 1 else f"fc{weighted.index(i) + 1}"
-            draft.add(name, layer, (i,))
+            number = "" if len(weighted) == 1 else str(weighted.index(i) + 1)
+            scope.leaf(f"{name}{number}", layer, path)
         else:
-            draft.run(layer, (i,), fresh=is_fresh(network, i))
+            scope.by_role(layer, path)
 
 
-def conv_unit(layers: Sequence[Layer], path: Path, start: int = 0) -> Scope:
+def conv_unit(scope: ScopeNames, layers: Sequence[Layer], path: LayerPath, start: int = 0) -> None:
     """A convolution with its norm and activation: `conv`, `bn`, as torchvision's BasicConv2d."""
-    draft = Draft()
     for i, layer in enumerate(layers, start):
         assert isinstance(layer, Leaf), layer
         name = "conv" if isinstance(layer, Conv) else "bn" if isinstance(layer, Norm) else None
-        fresh = i > start and makes(layers[i - start - 1])
-        draft.add(name or draft.role(layer), layer, (*path, i), fresh=fresh)
-    return draft.close("PlainBlock")
+        scope.leaf(name or scope.role(layer), layer, LayerPath((*path, i)))
 
 
-def auxiliaries(root: Draft, network: Network) -> None:
+def auxiliaries(root: ScopeNames, network: Network) -> None:
     """`aux1`, `aux2`, ...: `conv.conv`, `conv.bn`, `fc1`, `fc2`, as in torchvision's GoogLeNet."""
-    for number, aux in enumerate(network.auxiliaries):
-        root.children[f"aux{number + 1}"] = _auxiliary(aux.layers, ("aux", number))
+    for number, auxiliary in enumerate(network.auxiliaries):
+        scope = root.scope(AUXILIARY.format(number + 1), "PlainBlock")
+        _auxiliary(scope, auxiliary.layers, LayerPath(("aux", number)))
 
 
-def _auxiliary(layers: tuple[Layer, ...], path: Path) -> Scope:
-    draft = Draft()
+def _auxiliary(scope: ScopeNames, layers: tuple[Layer, ...], path: LayerPath) -> None:
     start = 0
     while start < len(layers):
         stop = start + unit_length(layers[start : start + 4])
         match layers[start]:
             case Conv():
-                name = _numbered("conv", layers, start)
-                draft.enter(name, conv_unit(layers[start:stop], path, start))
+                unit = scope.scope(_numbered_kind("conv", layers, start), "PlainBlock")
+                conv_unit(unit, layers[start:stop], path, start)
             case Linear() as linear:
-                draft.add(_numbered("fc", layers, start), linear, (*path, start))
+                name = _numbered_kind("fc", layers, start)
+                scope.leaf(name, linear, LayerPath((*path, start)))
             case _:
                 for i in range(start, stop):
-                    fresh = i > 0 and makes(layers[i - 1])
-                    draft.run(layers[i], (*path, i), fresh=fresh)
+                    scope.by_role(layers[i], LayerPath((*path, i)))
         start = stop
-    return draft.close("PlainBlock")
 
 
-def _numbered(name: str, layers: Sequence[Layer], i: int) -> str:
+def _numbered_kind(name: str, layers: Sequence[Layer], i: int) -> str:
     """A name, with its number among its kind where there are several."""
     alike = [j for j, layer in enumerate(layers) if type(layer) is type(layers[i])]
     return name if len(alike) == 1 else f"{name}{alike.index(i) + 1}"

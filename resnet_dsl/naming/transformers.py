@@ -2,20 +2,21 @@
 
 resnet.embedder | resnet.encoder.stages.{stage}.layers.{block}.shortcut, .layer.{n} | classifier.1
 
-Each `n` is a `convolution` with its `normalization` and `activation`. The names are of use where a
-model of transformers takes them: what its `ResNetConfig` cannot say is refused.
+Each `n` is a `convolution` with its `normalization` and `activation`. The names are useful where a
+model of transformers takes them: what its `ResNetConfig` cannot express is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, zip_longest
 from typing import Final
 
 from resnet_dsl.folds.anatomy import anatomy, is_pre_activated
 from resnet_dsl.ir import (
+    ROOT,
     Act,
     AdaptivePool,
     BatchNorm,
@@ -23,17 +24,16 @@ from resnet_dsl.ir import (
     Flatten,
     Identity,
     Layer,
+    LayerPath,
     Linear,
     Network,
     Parallel,
-    Path,
     Pool,
     Residual,
     sequence,
     steps,
 )
-from resnet_dsl.naming.module_tree import Add, Flat, Program, Scope
-from resnet_dsl.naming.scope_names import Draft, leaf_at, makes, sequential
+from resnet_dsl.naming.scope_names import Names, ScopeNames, leaf_at, numbered
 
 _NAMES: Final[dict[type[Layer], str]] = {
     Conv: "convolution",
@@ -46,9 +46,9 @@ _STEM: Final = _UNIT + 1
 
 
 class NamingError(Exception):
-    """A network that a library does not have, and the path of the layer that tells."""
+    """A network that a library does not have, and the path of the layer that shows it."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: LayerPath, what: str) -> None:
         self.path = path
         self.message = f"transformers has no such network: {what}"
         super().__init__(self.message)
@@ -64,27 +64,27 @@ class _Block:
     after: int
 
 
-def transformers(network: Network, taps: Mapping[int, Program]) -> Scope:
-    """transformers' module tree; `NamingError` for a network that it does not have."""
+def transformers(network: Network) -> Names:
+    """transformers' names; `NamingError` for a network that it does not have."""
     stages = _stages(network)
     _check(network, stages)
-    root, resnet, encoder = Draft(taps=taps), Draft(), Draft()
-    resnet.enter("embedder", _embedder(network))
-    calls = [("embedder.embedder", _UNIT), ("embedder.pooler", _STEM)]
+    names = Names()
+    names.set_kind((), "ResNet")
+    root = ScopeNames(names)
+    resnet = root.scope("resnet")
+    embedder = resnet.scope("embedder")
+    _conv_layer(embedder.scope("embedder"), network.layers[:_UNIT], ROOT)
+    embedder.leaf("pooler", leaf_at(network, _UNIT), LayerPath((_UNIT,)))
+    encoder = resnet.scope("encoder").scope("stages")
     for number, stage in enumerate(stages):
-        blocks = Draft()
+        layers = encoder.scope(str(number)).scope("layers")
         for i, block in enumerate(stage):
-            blocks.enter(str(i), _block(block))
-            calls.append((f"encoder.stages.{number}.layers.{i}", block.place + 1))
-        encoder.enter(str(number), _around("layers", blocks))
-    resnet.enter("encoder", _around("stages", encoder))
-    behind = _STEM + sum(map(len, stages))
-    resnet.add("pooler", leaf_at(network, behind), (behind,))
-    root.enter("resnet", resnet.close("Sequential"), [*calls, ("pooler", behind + 1)])
-    root.program.append(Flat())  # transformers has a module for it, at place 0
-    for i in range(behind + 2, len(network.layers)):
-        root.enter("classifier", sequential(network.layers[i], (i,), skipped=1))
-    return root.close("ResNet")
+            _name_block(layers, str(i), block)
+    pooler = _STEM + sum(map(len, stages))
+    resnet.leaf("pooler", leaf_at(network, pooler), LayerPath((pooler,)))
+    for i in range(pooler + 2, len(network.layers)):  # transformers has a flatten at place 0
+        numbered(root.scope("classifier"), network.layers[i], LayerPath((i,)), skipped=1)
+    return names
 
 
 def _stages(network: Network) -> list[list[_Block]]:
@@ -99,59 +99,45 @@ def _stages(network: Network) -> list[list[_Block]]:
     return stages
 
 
-def _embedder(network: Network) -> Scope:
-    draft = Draft()
-    draft.enter("embedder", _conv_layer(network.layers[:_UNIT], ()))
-    draft.add("pooler", leaf_at(network, _UNIT), (_UNIT,))
-    return draft.close("Sequential")
-
-
-def _around(name: str, inner: Draft) -> Scope:
-    outer = Draft()
-    outer.enter(name, inner.close("Sequential"))
-    return outer.close("Sequential")
-
-
-def _block(block: _Block) -> Scope:
+def _name_block(layers: ScopeNames, name: str, block: _Block) -> None:
     """A block: its projection is registered first."""
-    draft, units, path = Draft(), Draft(), (block.place,)
+    path, body = LayerPath((block.place,)), steps(block.layer.body)
+    scope = layers.scope(name, "Bottleneck" if len(body) > 2 * _UNIT else "BasicBlock")
+    scope.home(path)
     if block.layer.shortcut != Identity():
-        draft.enter("shortcut", _conv_layer(steps(block.layer.shortcut), (*path, "shortcut")))
-    shortcut = draft.recorded()
-    body = steps(block.layer.body)
+        shortcut = steps(block.layer.shortcut)
+        _conv_layer(scope.scope("shortcut"), shortcut, LayerPath((*path, "shortcut")))
+    units = scope.scope("layer")
     for number, start in enumerate(range(0, len(body), _UNIT)):
-        layers = body[start : start + _UNIT]
-        units.enter(str(number), _conv_layer(layers, (*path, "body"), start))
-    draft.enter("layer", units.close("Sequential"))
-    draft.program = [Add(draft.recorded(), shortcut)]
+        unit = body[start : start + _UNIT]
+        _conv_layer(units.scope(str(number)), unit, LayerPath((*path, "body")), start)
     assert isinstance(block.layer.after, Act), block
-    draft.add("activation", block.layer.after, (*path, "after"), fresh=True)
-    return draft.close("Bottleneck" if len(units.children) > 2 else "BasicBlock")
+    scope.leaf("activation", block.layer.after, LayerPath((*path, "after")))
 
 
-def _conv_layer(layers: Sequence[Layer], path: Path, start: int = 0) -> Scope:
-    draft = Draft()
-    for i, leaf in enumerate(layers):
+def _conv_layer(
+    scope: ScopeNames, layers: Sequence[Layer], path: LayerPath, start: int = 0
+) -> None:
+    for i, leaf in enumerate(layers, start):
         assert isinstance(leaf, Conv | BatchNorm | Act), leaf
-        fresh = i > 0 and makes(layers[i - 1])
-        draft.add(_NAMES[type(leaf)], leaf, (*path, start + i), fresh=fresh)
-    return draft.close("Sequential")
+        scope.leaf(_NAMES[type(leaf)], leaf, LayerPath((*path, i)))
 
 
 def _check(network: Network, stages: Sequence[Sequence[_Block]]) -> None:
     """Refuse a network that is not the one of transformers with these stages."""
     if not stages:
-        raise NamingError((), "no residual blocks")
+        raise NamingError(ROOT, "no residual blocks")
     for block in chain.from_iterable(stages):
         if is_pre_activated(block.layer):
-            raise NamingError((block.place,), "a pre-activated block")
+            raise NamingError(LayerPath((block.place,)), "a pre-activated block")
     for aux in network.auxiliaries:
-        raise NamingError((aux.behind - 1,), "an auxiliary classifier")
+        raise NamingError(LayerPath((aux.position - 1,)), "an auxiliary classifier")
     layers = network.layers
     for i, pair in enumerate(zip_longest(layers, _theirs(network, stages), fillvalue=Identity())):
-        for found, wanted in _side_by_side(*pair):
-            if found != wanted:
-                raise NamingError((min(i, len(layers) - 1),), _difference(found, wanted))
+        for own, theirs in _side_by_side(*pair):
+            if own != theirs:
+                path = LayerPath((min(i, len(layers) - 1),))
+                raise NamingError(path, _difference(own, theirs))
 
 
 def _theirs(network: Network, stages: Sequence[Sequence[_Block]]) -> Iterator[Layer]:
@@ -160,7 +146,7 @@ def _theirs(network: Network, stages: Sequence[Sequence[_Block]]) -> Iterator[La
     The other fields of its `ResNetConfig` are read off as well: `layer_type` from the first block,
     `downsample_in_first_stage` from its projection, `downsample_in_bottleneck` from where a first
     1x1 strides. `hidden_act` reaches the stem and the ends of blocks, where it can only be the
-    ReLU that all their other convolutions have: a page has one activation for both.
+    ReLU that all their other convolutions have: a spec has one activation for both.
     """
     first = stages[0][0]
     deep = sum(isinstance(layer, Conv) for layer in steps(first.layer.body)) > 2
@@ -189,13 +175,13 @@ def _their_block(block: _Block, stride: int, *, deep: bool, early: bool) -> Laye
     """Its basic block or its bottleneck, whose inner width is always a quarter."""
     before, after, inner = block.before, block.after, block.after // 4
     if deep and not inner:
-        raise NamingError((block.place,), "a bottleneck of less than 4 channels")
+        raise NamingError(LayerPath((block.place,)), "a bottleneck of less than 4 channels")
     convs = ((1, inner), (3, inner), (1, after)) if deep else ((3, after), (3, after))
-    carrier = 1 if deep and not early else 0
+    strided = 1 if deep and not early else 0
     body: list[Layer] = []
     into = before
     for i, (kernel, width) in enumerate(convs):
-        body += _unit(into, width, kernel, stride if i == carrier else 1)
+        body += _unit(into, width, kernel, stride if i == strided else 1)
         into = width
     projects = stride > 1 or before != after
     shortcut = _unit(before, after, 1, stride)[:-1] if projects else ()
@@ -213,9 +199,9 @@ def _unit(before: int, after: int, kernel: int, stride: int) -> tuple[Layer, ...
     return conv, BatchNorm(channels=after, eps=1e-5, momentum=0.1), Act("relu")
 
 
-def _side_by_side(one: Layer, other: Layer) -> Iterator[tuple[Layer, Layer]]:
+def _side_by_side(left: Layer, right: Layer) -> Iterator[tuple[Layer, Layer]]:
     """The layers of two layers in pairs, with an identity where one of them has no more."""
-    for pair in zip_longest(steps(one), steps(other), fillvalue=Identity()):
+    for pair in zip_longest(steps(left), steps(right), fillvalue=Identity()):
         match pair:
             case (Residual() as ours, Residual() as theirs):
                 yield from _side_by_side(ours.body, theirs.body)
@@ -235,16 +221,16 @@ _WORDS: Final[dict[type[Layer], str]] = {
 }
 
 
-def _difference(found: Layer, wanted: Layer) -> str:
-    """What is found and what is wanted, in words.
+def _difference(own: Layer, theirs: Layer) -> str:
+    """How a layer differs from that of transformers, in words.
 
     >>> _difference(Act("gelu"), Act("relu"))
     'activation with kind gelu where it has kind relu'
     """
-    if type(found) is not type(wanted):
-        return f"{_word(found)} where it has {_word(wanted)}"
-    unlike = [f.name for f in fields(found) if getattr(found, f.name) != getattr(wanted, f.name)]
-    return f"{_word(found)} with {_values(found, unlike)} where it has {_values(wanted, unlike)}"
+    if type(own) is not type(theirs):
+        return f"{_word(own)} where it has {_word(theirs)}"
+    unlike = [f.name for f in fields(own) if getattr(own, f.name) != getattr(theirs, f.name)]
+    return f"{_word(own)} with {_values(own, unlike)} where it has {_values(theirs, unlike)}"
 
 
 def _values(layer: Layer, names: Sequence[str]) -> str:

@@ -15,56 +15,11 @@ A head also has `average pool` (over the whole map), `average pool to 7x7`, `100
 knows one form. Which layers get a stride or a norm is not decided here: that is
 `resnet_dsl.elaboration`.
 
+>>> from resnet_dsl.notation.parse_layer import parse_layer
+>>> from resnet_dsl.notation.parse_row import parse_row
+>>> from resnet_dsl.notation.terms import format_layer, format_row
 >>> format_row(parse_row("[[3×3,128 , C=32]] * 2"))
 '[[3x3, 128, C=32]] x 2'
 >>> format_layer(parse_layer("7x7 conv, 64, stride 2"))
 '7x7, 64, /2'
 """
-
-from resnet_dsl.notation.parse import NotationError, parse_layer, parse_row
-from resnet_dsl.notation.terms import (
-    AdaptivePool,
-    At,
-    BlurPool,
-    Branch,
-    Conv,
-    Dropout,
-    DropPath,
-    EfficientChannelAttention,
-    Fc,
-    Flatten,
-    HeadLayer,
-    Pool,
-    Row,
-    RowLayer,
-    Softmax,
-    SqueezeExcite,
-    ZeroPad,
-    format_layer,
-    format_row,
-)
-
-__all__ = [
-    "AdaptivePool",
-    "At",
-    "BlurPool",
-    "Branch",
-    "Conv",
-    "DropPath",
-    "Dropout",
-    "EfficientChannelAttention",
-    "Fc",
-    "Flatten",
-    "HeadLayer",
-    "NotationError",
-    "Pool",
-    "Row",
-    "RowLayer",
-    "Softmax",
-    "SqueezeExcite",
-    "ZeroPad",
-    "format_layer",
-    "format_row",
-    "parse_layer",
-    "parse_row",
-]

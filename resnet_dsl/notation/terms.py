@@ -8,7 +8,7 @@ from typing import TypeAlias, assert_never
 from resnet_dsl.ir import PoolKind
 
 At: TypeAlias = tuple[int, int]
-"""Where a piece stands in its text: first character, and the first one behind it."""
+"""The place of a piece in its text: its first character, and the first one after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +146,11 @@ class Row:
         """The layers of all branches."""
         return tuple(layer for branch in self.branches for layer in branch)
 
+    @property
+    def is_block(self) -> bool:
+        """Whether the row is one of blocks; pools and dropouts without a convolution are not."""
+        return any(isinstance(layer, Conv) for layer in self.layers)
+
 
 def format_row(row: Row) -> str:
     """The one printed form of a row."""
@@ -203,4 +208,4 @@ def _options(layer: Conv | Pool) -> list[str]:
         "bias" if bias else "no bias": bias is not None,
         "ceil": ceil,
     }
-    return [text for text, said in texts.items() if said]
+    return [text for text, given in texts.items() if given]

@@ -1,4 +1,4 @@
-"""From a spec to a model with weights."""
+"""From a network to a model with weights."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
-from resnet_dsl.elaboration.draft import Origin
-from resnet_dsl.naming import Naming, NamingError, Taps, named
-from resnet_dsl.naming.module_tree import Keep, Scope, up_to_last_keep
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.language.spec import Init
+from resnet_dsl.naming import Naming, NamingError, named
+from resnet_dsl.naming.builder import Features
+from resnet_dsl.naming.module_tree import Scope, up_to_last_keep
 from resnet_dsl.pytorch.init import initialize
 from resnet_dsl.pytorch.lower import lower
 from resnet_dsl.pytorch.modules import (
@@ -22,76 +23,85 @@ from resnet_dsl.pytorch.modules import (
     FilterResponseNorm,
     Net,
 )
-from resnet_dsl.sources.resolve import Resolved
+from resnet_dsl.sources.resolve import Resolved, part_named
 
-_FACTUAL = (nn.BatchNorm2d, nn.GroupNorm, EvoNorm, FilterResponseNorm, BlurPool)
+_CONSTANT = (nn.BatchNorm2d, nn.GroupNorm, EvoNorm, FilterResponseNorm, BlurPool)
+"""Modules whose first weights are not drawn."""
 
 
 def build_model(
     resolved: Resolved,
     *,
-    seed: int | None,
-    init: bool,
-    device: Device | None,
-    dtype: DType | None,
+    seed: int | None = None,
+    init: bool = True,
+    device: Device | None = None,
+    dtype: DType | None = None,
     naming: Naming = "torchvision",
     features: Sequence[str] | None = None,
 ) -> Net:
     """`resnet_dsl.build`, of a source that is resolved already."""
     network = resolved.network
-    keeps = _keeps(resolved, features) if features is not None else {}
-    scope = _scope(resolved, naming, keeps)
+    outputs = _feature_outputs(resolved, features) if features is not None else {}
+    where = torch.get_default_device() if device is None else usable_device(device)
+    scope = _module_tree(resolved, naming, outputs)
     model = lower(scope)
     assert isinstance(model, Net)
-    model.spec = resolved.spec
-    device = torch.get_default_device() if device is None else torch.device(device)
-    if device.type != "meta":
+    model.network, model.built_from = network, resolved.spec
+    if where.type != "meta":
         model.to_empty(device="cpu")
-        _set_facts(model)
+        _set_constants(model)
         if init:
             with _generator(seed):
-                initialize(model, network, scope, resolved.spec.init)
-    if keeps:
+                scheme = resolved.spec.init if resolved.spec else Init()
+                initialize(model, network, scope, scheme)
+    if outputs:
         kept = up_to_last_keep(scope)
         _drop(model, scope, kept)
         model.program = kept.program
-    return model.to(device=device, dtype=dtype or torch.get_default_dtype())
+    return model.to(device=where, dtype=dtype or torch.get_default_dtype())
 
 
-def _scope(resolved: Resolved, naming: Naming, keeps: Taps) -> Scope:
-    """The module tree; a network that the naming does not know is refused at its place."""
+def usable_device(device: Device) -> torch.device:
+    """A device that tensors can be made on; `SpecError` where it is not there."""
+    try:
+        usable = torch.device(device)
+        torch.empty(0, device=usable)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = (str(error).strip() or "unknown").splitlines()[0]
+        message = f"the device {str(device)!r} cannot be used"
+        raise fail("device", message, help=reason[:200]) from None
+    return usable
+
+
+def _module_tree(resolved: Resolved, naming: Naming, features: Features) -> Scope:
+    """The module tree; a network that the naming does not have is refused at its place."""
     with resolved.placing():
         try:
-            return named(resolved.network, naming, keeps)
+            return named(resolved.network, naming, features)
         except NamingError as error:
-            origins = resolved.elaboration.origins
-            origin = origins[int(error.path[0])] if error.path else Origin(())
-            fault = Diagnostic(
-                code="value", message=error.message, path=origin.path, within=origin.at
-            )
+            fault = Diagnostic(code="value", message=error.message, layer=error.path or None)
+            if resolved.elaboration and error.path:
+                origin = resolved.elaboration.origins[int(error.path[0])]
+                fault = Diagnostic(
+                    code="value", message=error.message, path=origin.path, within=origin.at
+                )
             raise SpecError([fault]) from None
 
 
-def _keeps(resolved: Resolved, features: Sequence[str]) -> dict[int, tuple[Keep, ...]]:
-    """The stages that are asked for, by the number of layers behind which they end."""
-    stages = resolved.elaboration.stages
+def _feature_outputs(resolved: Resolved, features: Sequence[str]) -> Features:
+    """The stages that are asked for, by the number of layers after which they end."""
+    stages = resolved.parts[1:-1]
     if not features or isinstance(features, str):
-        raise fail("value", "features without stages", help=f"a list of {', '.join(stages)}")
-    found: dict[int, tuple[Keep, ...]] = {}
+        names = ", ".join(stage.name for stage in stages)
+        raise fail("value", "features without stages", help=f"a list of {names}")
+    outputs: dict[int, list[str]] = {}
     for name in features:
-        if name not in stages:
-            guess = nearest(name, stages) if isinstance(name, str) else None
-            raise fail(
-                "value",
-                f"{name!r} is no stage of this network",
-                help=f"did you mean {guess!r}?" if guess else f"its stages: {', '.join(stages)}",
-            )
-        found[stages[name].stop] = (*found.get(stages[name].stop, ()), Keep(name))
-    return found
+        outputs.setdefault(part_named(stages, name).layers.stop, []).append(name)
+    return outputs
 
 
 def _drop(model: nn.Module, whole: Scope, kept: Scope) -> None:
-    """Take out what is not kept; its weights were drawn, so the others are those of the whole."""
+    """Remove what is not kept; its weights were drawn, so the others are those of the whole."""
     for name, child in whole.children.items():
         if name not in kept.children:
             delattr(model, name)
@@ -112,8 +122,8 @@ def _generator(seed: int | None) -> Iterator[None]:
         yield
 
 
-def _set_facts(model: nn.Module) -> None:
-    """What is no draw: norms start at one and zero, blurs have one filter."""
+def _set_constants(model: nn.Module) -> None:
+    """What is not drawn: norms start at one and zero, blurs have one filter."""
     for module in model.modules():
-        if isinstance(module, _FACTUAL):
+        if isinstance(module, _CONSTANT):
             module.reset_parameters()

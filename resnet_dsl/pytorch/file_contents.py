@@ -95,7 +95,7 @@ def read_checkpoint(path: Path) -> dict[str, object]:
 
 
 def _read(path: Path) -> Any:
-    """The content of a file, whose first bytes say the format: people rename files."""
+    """The content of a file, whose first bytes show the format: people rename files."""
     with path.open("rb") as file:
         start = file.read(9)
         file.seek(0)
@@ -125,7 +125,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def _opens_header(start: bytes) -> bool:
-    return start[8:] == b"{"  # behind the length of the header
+    return start[8:] == b"{"  # after the length of the header
 
 
 def _repacked(file: BinaryIO) -> tuple[io.BytesIO, list[io.BytesIO]]:
@@ -150,7 +150,7 @@ def _repacked(file: BinaryIO) -> tuple[io.BytesIO, list[io.BytesIO]]:
 class _Rehearsal:
     """A walk through a pickle that makes nothing, but counts what torch's reader would make.
 
-    A few bytes can say a pair of one pair twice, of one pair twice, and so on: an error that
+    A few bytes can make a pair of one pair twice, of one pair twice, and so on: an error that
     shows such a value, or a dict that looks it up, would never end.
     """
 
@@ -242,10 +242,10 @@ class _Assembly(TorchFunctionMode):
     ) -> object:
         if func in (Tensor.unbind, Tensor.__iter__):
             raise ValueError("it computes with tensors")
-        made = func(*args, **(kwargs or {}))
-        if func is torch.empty and isinstance(made, Tensor):
-            made.set_(_fixed(made.untyped_storage()))
-        return made
+        result = func(*args, **(kwargs or {}))
+        if func is torch.empty and isinstance(result, Tensor):
+            result.set_(_fixed(result.untyped_storage()))
+        return result
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

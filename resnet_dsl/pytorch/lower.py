@@ -12,6 +12,7 @@ from resnet_dsl.ir import (
     Act,
     ActKind,
     AdaptivePool,
+    Attention,
     BatchNorm,
     BlurPool,
     Conv,
@@ -25,16 +26,18 @@ from resnet_dsl.ir import (
     Identity,
     Leaf,
     Linear,
+    Norm,
     PadChannels,
+    Parameterless,
     Pool,
     Softmax,
     SqueezeExcite,
     ZeroPad,
 )
-from resnet_dsl.naming.module_tree import Kind, Member, Scope
+from resnet_dsl.naming.module_tree import Member, Scope, ScopeClass
 from resnet_dsl.pytorch import modules
 
-_SCOPES: Final[dict[Kind, type[modules.Scope]]] = {
+_SCOPES: Final[dict[ScopeClass, type[modules.Scope]]] = {
     "ResNet": modules.ResNet,
     "PlainNet": modules.PlainNet,
     "BasicBlock": modules.BasicBlock,
@@ -46,24 +49,28 @@ _SCOPES: Final[dict[Kind, type[modules.Scope]]] = {
 }
 
 
-def lower(scope: Scope) -> nn.Module:
-    """The module of a scope, on the meta device: shapes and no weights yet."""
-    children = {
-        name: lower(child) if isinstance(child, Scope) else _module(child)
-        for name, child in scope.children.items()
-    }
-    if scope.kind == "Sequential":
-        return nn.Sequential(OrderedDict(children))
-    return _SCOPES[scope.kind](children, scope.program)
-
-
-def _module(member: Member) -> nn.Module:
-    with torch.device("meta"):
-        return _leaf(member.leaf, in_place=member.fresh)
+def lower(tree: Scope | Member) -> nn.Module:
+    """The module of a scope or a leaf, on the meta device: shapes and no weights yet."""
+    children = {name: lower(child) for name, child in tree.children.items()}
+    match tree:
+        case Member():
+            with torch.device("meta"):
+                module = _leaf(tree.leaf, in_place=tree.in_place)
+            for name, child in children.items():
+                module.add_module(name, child)
+            return module
+        case Scope(kind="Sequential"):
+            return nn.Sequential(OrderedDict(children))
+        case Scope():
+            return _SCOPES[tree.kind](children, tree.program)
+        case _:
+            assert_never(tree)
 
 
 def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
     match leaf:
+        case Parameterless():
+            return _without_parameters(leaf, in_place=in_place)
         case Conv():
             kind = modules.StandardizedConv if leaf.standardized else nn.Conv2d
             return kind(
@@ -89,26 +96,27 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             return modules.SqueezeExcite(channels, hidden)
         case EfficientChannelAttention(kernel=kernel):
             return modules.EfficientChannelAttention(kernel)
+        case Linear(in_features=i, out_features=o):
+            return nn.Linear(i, o, dtype=torch.float32)
+        case _:
+            assert_never(leaf)
+
+
+def _without_parameters(leaf: Leaf, *, in_place: bool) -> nn.Module:
+    match leaf:
         case BlurPool(stride=stride):
             return modules.BlurPool(stride)
         case Act(kind=kind):
             return _act(kind, in_place=in_place)
-        case Pool(kind="max"):
-            return nn.MaxPool2d(
-                leaf.kernel, stride=leaf.stride, padding=leaf.padding, ceil_mode=leaf.ceil
-            )
-        case Pool():
-            return nn.AvgPool2d(
-                leaf.kernel, stride=leaf.stride, padding=leaf.padding, ceil_mode=leaf.ceil
-            )
+        case Pool(kernel=kernel, stride=stride, padding=padding, ceil=ceil):
+            pool = nn.MaxPool2d if leaf.kind == "max" else nn.AvgPool2d
+            return pool(kernel, stride=stride, padding=padding, ceil_mode=ceil)
         case AdaptivePool(side=side):
             return nn.AdaptiveAvgPool2d((side, side))
         case ZeroPad(before=before, after=after):
             return nn.ZeroPad2d((before, after, before, after))
         case PadChannels(before=before, after=after):
             return modules.PadChannels(before, after)
-        case Linear(in_features=i, out_features=o):
-            return nn.Linear(i, o, dtype=torch.float32)
         case Dropout(p=p):
             return nn.Dropout(p)
         case DropPath(p=p):
@@ -117,6 +125,8 @@ def _leaf(leaf: Leaf, *, in_place: bool) -> nn.Module:
             return nn.Softmax(dim=1)
         case Flatten() | Identity():
             raise AssertionError(f"{leaf} has no module")
+        case Conv() | Linear() | Norm() | Attention():
+            raise AssertionError(f"{leaf} has parameters")
         case _:
             assert_never(leaf)
 

@@ -11,9 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad
 
-from resnet_dsl.naming.module_tree import Add, Aside, Call, Concat, Flat, Keep, Program
+from resnet_dsl.naming.module_tree import (
+    Add,
+    Call,
+    CallAuxiliary,
+    Concat,
+    FlattenStep,
+    Keep,
+    Program,
+)
 
 if TYPE_CHECKING:
+    from resnet_dsl.ir import Network
     from resnet_dsl.language.spec import Spec
 
 Device: TypeAlias = torch.device | str | int
@@ -42,10 +51,10 @@ class Scope(nn.Module):
                     x = self._run(body, x) + self._run(shortcut, x)
                 case Concat(branches):
                     x = torch.cat([self._run(branch, x) for branch in branches], 1)
-                case Flat():
+                case FlattenStep():
                     x = torch.flatten(x, 1)
-                case Keep() | Aside():
-                    raise AssertionError("only a whole network keeps maps")
+                case Keep() | CallAuxiliary():
+                    raise AssertionError("only a whole network has feature outputs")
                 case _:
                     assert_never(step)
         return x
@@ -80,27 +89,37 @@ class PlainBlock(Scope):
 
 
 class Net(Scope):
-    """A whole network. `spec` is the page that it was built from.
+    """A whole network; `network` is what it computes.
 
     It gives its output; in training, with auxiliary classifiers, a tuple of its output and theirs,
     the last one first; built for features, a dict of maps by stage.
     """
 
-    spec: Spec
+    network: Network
+    built_from: Spec | None = None
+
+    @property
+    def spec(self) -> Spec:
+        """The spec that it was built from; where it was built from a network, the recovered one."""
+        if self.built_from is None:
+            from resnet_dsl.recovery import recover
+
+            self.built_from = recover(self.network)
+        return self.built_from
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...] | dict[str, Tensor]:
         maps: dict[str, Tensor] = {}
-        asides: list[Tensor] = []
+        auxiliary: list[Tensor] = []
         for step in self.program:
             if isinstance(step, Keep):
                 maps[step.name] = x
-            elif not isinstance(step, Aside):
+            elif not isinstance(step, CallAuxiliary):
                 x = self._run((step,), x)
             elif self.training:
-                asides.append(self._child(step.name)(x))
+                auxiliary.append(self._child(step.name)(x))
         if maps:
             return maps
-        return (x, *reversed(asides)) if asides else x
+        return (x, *reversed(auxiliary)) if auxiliary else x
 
 
 class ResNet(Net):
@@ -131,8 +150,8 @@ class StandardizedConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         rows = self.weight.reshape(1, self.out_channels, -1)
         weight = batch_norm(rows, None, None, training=True, momentum=0.0, eps=1e-8)
-        found: Tensor = self._conv_forward(x, weight.reshape_as(self.weight), self.bias)
-        return found
+        result: Tensor = self._conv_forward(x, weight.reshape_as(self.weight), self.bias)
+        return result
 
 
 class EvoNorm(nn.Module):
@@ -190,8 +209,8 @@ class FilterResponseNorm(nn.Module):
         )
         power = x.float().square().mean((2, 3), keepdim=True)
         normal = x * torch.rsqrt(power + self.eps).to(x.dtype)
-        found: Tensor = torch.maximum(normal * weight + bias, tau)
-        return found
+        result: Tensor = torch.maximum(normal * weight + bias, tau)
+        return result
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, eps={self.eps}"

@@ -1,38 +1,29 @@
-"""One trial of a page: build it, load or draw its weights, run it once, and write them down."""
+"""One run of a spec: build it, load or draw its weights, run one image, write the weights."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from resnet_dsl.diagnostics import fail
-from resnet_dsl.naming import Naming
-from resnet_dsl.pytorch.building import build_model
+from resnet_dsl.naming import Naming, has_whole_files
+from resnet_dsl.pytorch.building import build_model, usable_device
+from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, load_weights, save_weights
-from resnet_dsl.report.analysis import Analysis, analysis
+from resnet_dsl.report.analysis import Analysis, analysis_of
+from resnet_dsl.report.built import Run, Trial, built_record
 from resnet_dsl.sources.resolve import Source, resolve
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """What a trial found: the numbers of the page, and how its model ran."""
-
-    analysis: Analysis
-    device: str
-    dtype: str
-    output: tuple[int, ...]
-    compile_seconds: float
-    build_seconds: float
-    forward_seconds: float
-
-
-def trial(
+def trial_run(
     source: Source,
+    overrides: Sequence[str] = (),
     *,
     device: str = "cpu",
     dtype: str = "float32",
@@ -43,62 +34,48 @@ def trial(
 ) -> Trial:
     """Build a source, run one image through it in evaluation mode, and write its weights.
 
-    Raises `SpecError` for bad pages, weights that do not fit, and devices that are not there.
+    Raises `SpecError` for bad specs, weights that do not fit, and devices that are not there.
     """
     check_output(output)
-    where = _device(device)
-    start = time.perf_counter()
-    resolved = resolve(source)
-    found = analysis(resolved.spec, resolved.elaboration)
-    compiled = time.perf_counter()
-    with _memory(found):
-        kind = getattr(torch, dtype)
+    where, kind = usable_device(device), getattr(torch, dtype)
+    times = [time.perf_counter()]
+    resolved = resolve(source, overrides)
+    analysis = analysis_of(resolved)
+    times.append(time.perf_counter())
+    init = weights is None or not has_whole_files(naming)
+    with _memory(analysis):
         model = build_model(
-            resolved,
-            seed=seed,
-            init=weights is None,
-            device=where,
-            dtype=kind,
-            naming=naming,
+            resolved, seed=seed, init=init, device=where, dtype=kind, naming=naming
         ).eval()
         if weights is not None:
-            load_weights(model, weights)
-        built = time.perf_counter()
-        with torch.inference_mode():
-            result = model(torch.zeros(1, *found.input, device=where, dtype=kind))
-        if where.type not in {"cpu", "meta"}:
-            torch.accelerator.synchronize(where)
-        ran = time.perf_counter()
+            load_weights(model, weights, naming)
+        times.append(time.perf_counter())
+        shape = _run_once(model, torch.zeros(1, *analysis.input, device=where, dtype=kind))
+        times.append(time.perf_counter())
     if output is not None:
-        save_weights(model, output)
-    return Trial(
-        analysis=found,
-        device=str(where),
-        dtype=dtype,
-        output=tuple(result.shape),
-        compile_seconds=compiled - start,
-        build_seconds=built - compiled,
-        forward_seconds=ran - built,
-    )
+        save_weights(model, output, naming)
+    compiled, built, ran = (later - earlier for earlier, later in pairwise(times))
+    written = str(output) if output else None
+    run = Run(str(where), dtype, shape, compiled, built, ran, written)
+    return Trial(built=built_record(analysis, run), analysis=analysis)
 
 
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).strip() or "unknown").splitlines()[0]
-        raise fail("device", f"the device {name!r} cannot be used", help=reason[:200]) from None
-    return device
+def _run_once(model: Net, image: Tensor) -> tuple[int, ...]:
+    """The shape that a model gives for an image, once the device has computed it."""
+    with torch.inference_mode():
+        output = model(image)
+    if image.device.type not in {"cpu", "meta"}:
+        torch.accelerator.synchronize(image.device)
+    return tuple(output.shape)
 
 
 @contextmanager
-def _memory(found: Analysis) -> Iterator[None]:
+def _memory(analysis: Analysis) -> Iterator[None]:
     """A network larger than the memory is bad input, not a fault of ours."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError) and "alloc" not in str(error).lower():
             raise
-        message = f"{found.params:,} params at {found.input} do not fit the memory"
+        message = f"{analysis.params:,} params at {analysis.input} do not fit the memory"
         raise fail("device", message, help="--meta needs none") from None

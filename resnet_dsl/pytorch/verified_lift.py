@@ -1,9 +1,9 @@
-"""One lift of what a user names: to a page, verified by building that page again."""
+"""One lift of what a user names: to a spec, verified by building that spec."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.pytorch.building import build_model
 from resnet_dsl.pytorch.lift import lift_model
 from resnet_dsl.pytorch.lift.export import mode
@@ -21,9 +22,9 @@ from resnet_dsl.pytorch.lift.weight_files import carried, read
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_state
 from resnet_dsl.reader.files import check_place, whole
-from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.sources.lifted import Lifted, page_of
-from resnet_dsl.sources.resolve import loads, resolve
+from resnet_dsl.sources.lifted import Lifted, spec_text
+from resnet_dsl.sources.resolve import resolve
+from resnet_dsl.sources.specs import loads
 
 TOLERANCE: Final = 1e-3
 """Of the largest output: more is another network, less is the order of additions."""
@@ -32,7 +33,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """How the outputs of a page built again differ from the model's."""
+    """How the outputs of the lifted spec differ from the model's."""
 
     difference: float
     largest: float
@@ -40,71 +41,71 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifting:
-    """What was lifted, and its page; how many tensors fit the page; for models, how it computes."""
+class VerifiedLift:
+    """What was lifted, and its YAML; how many tensors fit it; for models, how outputs differ."""
 
     lifted: Lifted
-    page: str
+    text: str
     tensors: int | None = None
     verified: Verified | None = None
 
 
-def lifting(
+def verified_lift(
     source: str,
     *,
-    input: str | Sequence[int] | None = None,
+    input: Input | None = None,
     output: Path | None = None,
     weights: Path | None = None,
     verify: bool = True,
     partial: bool = False,
-) -> Lifting:
-    """Lift a model or a file of weights that is named, verify the page, and write both down.
+) -> VerifiedLift:
+    """Lift a model or a file of weights that is named, verify the spec, and write both.
 
-    Raises `SpecError` where there is no such source, where no page says it, and where the page
-    built again computes something else; nothing is written then.
+    Raises `SpecError` where there is no such source, where no spec can express it, and where the
+    lifted spec computes something else; nothing is written then.
     """
     shape = input_shape(input)
     check_output(weights)
     if output:
         check_place(output)
     if (path := file_of(source)) is not None:
-        found = read(path, shape)
-        made = _lifting(found.lifted, source, path.stem)
-        state: Mapping[str, Tensor] = found.state
+        checkpoint = read(path, shape)
+        result = _with_text(checkpoint.lifted, source, path.stem)
+        state: Mapping[str, Tensor] = checkpoint.state
         model = None
     else:
         named = model_of(source)
         model = named.model
         lifted = lift_model(model, shape or named.input, partial=partial)
-        made = _lifting(lifted, source, named.name)
+        result = _with_text(lifted, source, named.name)
         state = model.state_dict()
     if verify or weights:
-        again, tensors = _built(made, state)
-        made = replace(made, tensors=len(made.lifted.weights))
-        if model is not None and verify and not made.lifted.refused:
-            made = replace(made, verified=_compared(again, model, made.lifted.network.input))
+        again, tensors = _built(result, state)
+        result = replace(result, tensors=len(result.lifted.weights))
+        if model is not None and verify and not result.lifted.refused:
+            result = replace(result, verified=_compared(again, model, result.lifted.network.input))
         if weights:
             save_state(tensors, weights)
     if output:
         with whole(output) as draft:
-            draft.write_text(made.page, encoding="utf-8")
-    return made
+            draft.write_text(result.text, encoding="utf-8")
+    return result
 
 
-def _lifting(lifted: Lifted, source: str, name: str | None) -> Lifting:
+def _with_text(lifted: Lifted, source: str, name: str | None) -> VerifiedLift:
     if name is not None and _NAME.fullmatch(name):
         spec = replace(lifted.spec, name=name)
         lifted = replace(lifted, spec=spec)
-    return Lifting(lifted=lifted, page=page_of(lifted, source))
+    return VerifiedLift(lifted=lifted, text=spec_text(lifted, source))
 
 
-def _built(made: Lifting, state: Mapping[str, Tensor]) -> tuple[Net, dict[str, Tensor]]:
-    """The page's own model with the weights of the source, and these under our names."""
+def _built(result: VerifiedLift, state: Mapping[str, Tensor]) -> tuple[Net, dict[str, Tensor]]:
+    """The model of the lifted spec with the weights of the source, and these under our names."""
     some = next(value for value in state.values() if value.is_floating_point())
     model = build_model(
-        resolve(loads(made.page)), seed=None, init=False, device=some.device, dtype=some.dtype
+        resolve(loads(result.text)), init=False, device=some.device, dtype=some.dtype
     )
-    tensors = carried(made.lifted, state)
+    tensors = carried(result.lifted, state)
     model.load_state_dict(tensors)
     return model.eval(), tensors
 
@@ -120,8 +121,8 @@ def _compared(ours: Net, model: nn.Module, input: Shape) -> Verified:
     largest = float(theirs.abs().max())
     if own.shape != theirs.shape or not difference <= TOLERANCE * max(largest, TOLERANCE):
         raise fail(
-            "unsayable",
-            f"the page computes something else: outputs of at most {largest:.3g} differ by "
+            "unsupported",
+            f"the lifted spec computes something else: outputs of at most {largest:.3g} differ by "
             f"{difference:.3g}",
             help="please report this model",
         )
@@ -133,3 +134,20 @@ def _tensor(output: Any) -> Tensor:
     while not isinstance(output, Tensor):
         output = next(iter(output.values() if isinstance(output, Mapping) else output))
     return output
+
+
+def notes(result: VerifiedLift) -> list[str]:
+    """What is undetermined, and how the lift was verified, in lines of text."""
+    lifted, verified = result.lifted, result.verified
+    lines = [f"undetermined: {choice}" for choice in lifted.undetermined]
+    if lifted.refused:
+        lines.append(f"lifted up to what is not supported: {lifted.refused}")
+    elif verified:
+        images = "x".join(map(str, verified.images))
+        lines.append(
+            f"verified: the spec computes the same on {images}; "
+            f"largest difference {verified.difference:.3g}"
+        )
+    elif result.tensors is not None:
+        lines.append(f"verified: the spec takes all {result.tensors} tensors")
+    return lines

@@ -10,10 +10,12 @@ from typing import Final
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.naming import Naming, has_whole_files, is_stored, state_keys
 from resnet_dsl.pytorch.file_contents import first_line, listed, printable, read_state
+from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.reader.files import check_place, whole
 
 SUFFIXES: Final = (".safetensors", ".pt", ".pth")
@@ -24,20 +26,30 @@ def check_output(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix not in SUFFIXES:
-        raise fail("file", f"{path}: no format of weights", help=f"end in {', '.join(SUFFIXES)}")
+        raise fail("file", f"{path}: not a format of weights", help=f"end in {', '.join(SUFFIXES)}")
     check_place(path)
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's state dict."""
-    save_state(model.state_dict(), path)
+def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
+    """Write a model's state dict, in so far as files of a library have it."""
+    stored = _stored_keys(model, naming)
+    save_state({key: value for key, value in model.state_dict().items() if key in stored}, path)
+
+
+def _stored_keys(model: Net, naming: Naming) -> set[str]:
+    """The keys that files of a library have."""
+    if has_whole_files(naming):
+        return set(model.state_dict())
+    network = model.network
+    keys = state_keys(network, naming)
+    return {key for key, tensor in keys.items() if is_stored(network, tensor, naming)}
 
 
 def save_state(state: Mapping[str, Tensor], path: Path) -> None:
     """Write tensors by name: `.safetensors`, or torch's own format for `.pt` and `.pth`."""
     state = {name: tensor.detach().cpu() for name, tensor in state.items()}
     with whole(path) as draft, _writing(path):
-        draft.touch()  # what the system says of a bad place is clearer than what the formats do
+        draft.touch()  # the system's message about a bad place is clearer than those of the formats
         if path.suffix == ".safetensors":
             contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
             save_file(contiguous, draft, metadata={"format": "pt"})
@@ -54,26 +66,34 @@ def _writing(path: Path) -> Iterator[None]:
         raise fail("file", f"{path}: {first_line(error)}") from None
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Fill a model from a file, strictly: `SpecError` lists every key that does not fit."""
+def load_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
+    """Fill a model from a file, strictly: `SpecError` lists every key that does not fit.
+
+    What files of a library do not have stays as it is.
+    """
     state = read_state(path)
-    faults = list(_misfits(model.state_dict(), state))
+    own = model.state_dict()
+    stored = _stored_keys(model, naming)
+    required = {key: value for key, value in own.items() if key in stored}
+    faults = list(_misfits(required, own, state))
     if faults:
         raise SpecError(Diagnostic(code="weights", message=f"{path}: {text}") for text in faults)
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)
 
 
-def _misfits(own: dict[str, Tensor], other: dict[str, Tensor]) -> Iterable[str]:
-    missing = [key for key in own if key not in other]
-    unknown = [key for key in other if key not in own]
+def _misfits(
+    required: dict[str, Tensor], own: dict[str, Tensor], state: dict[str, Tensor]
+) -> Iterable[str]:
+    missing = [key for key in required if key not in state]
+    unknown = [key for key in state if key not in own]
     if missing:
         yield f"{len(missing)} of {len(own)} keys are missing: {listed(missing)}"
     if unknown:
         yield f"{len(unknown)} keys are not the network's: {listed(unknown)}"
-    for key in own.keys() & other.keys():
-        if own[key].shape != other[key].shape:
-            found, expected = (_shown(t) for t in (other[key], own[key]))
-            yield f"{key} is {printable(found)}, the network's is {expected}"
+    for key in own:
+        if key in state and own[key].shape != state[key].shape:
+            given, expected = (_shown(tensor[key]) for tensor in (state, own))
+            yield f"{key} is {printable(given)}, the network's is {expected}"
 
 
 def _shown(tensor: Tensor) -> str:

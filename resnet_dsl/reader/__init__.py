@@ -1,11 +1,10 @@
 """YAML to Spec and back, with the place of everything.
 
 Reading goes through a tree of values that know where they stand: duplicate keys, limits and
-`extends:` are settled on the tree. Plain data is then read by `resnet_dsl.language.validation`; where anything
-may be wrong pydantic validates it, and its complaints are placed by walking the tree again. What
-relates rows to each other is not checked here.
+`extends:` are settled on the tree. Plain data is then validated by `resnet_dsl.language`, whose
+complaints are placed by walking the tree again. How rows fit each other is not checked here.
 
->>> read_page("resnet50").spec.stages["conv2_x"].rows[0].repeats
+>>> read_spec("resnet50").spec.stages["conv2_x"].rows[0].repeats
 3
 """
 
@@ -16,53 +15,48 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resnet_dsl.diagnostics import Diagnostic, Source, fail, nearest
+from resnet_dsl.diagnostics import Source, fail, nearest
 from resnet_dsl.language.shipped import is_shipped, zoo, zoo_path
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.language.validation import DoubtError, take
+from resnet_dsl.language.validation import validated
+from resnet_dsl.reader.places import placing
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar, compose, read_file
-from resnet_dsl.reader.variants import resolve
+from resnet_dsl.reader.variants import with_base
 
 
-class Page(NamedTuple):
-    """A spec, and the tree that knows where its words stand."""
+class ReadSpec(NamedTuple):
+    """A spec, and the tree that knows where its values stand."""
 
     spec: Spec
     tree: Entries
 
-    def place(self, diagnostic: Diagnostic) -> Diagnostic:
-        """The diagnostic with its place in the text."""
-        from resnet_dsl.reader.faults import place
 
-        return place(self.tree, diagnostic)
-
-
-def read_page(where: str | Path, overrides: Sequence[str] = ()) -> Page:
-    """Read a page by zoo name or by file; `SpecError` says all that is wrong with it.
+def read_spec(where: str | Path, overrides: Sequence[str] = ()) -> ReadSpec:
+    """Read a spec by zoo name or by file; `SpecError` says all that is wrong with it.
 
     `overrides` are settings like `stem.1.pad=0`: see `resnet_dsl.reader.overrides`.
     """
-    path = find(where)
-    return _page(read_file(path), path, overrides)
+    path = find_spec(where)
+    return _read(read_file(path), path, overrides)
 
 
-def read_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> Page:
-    """Read a page from a text; its `extends:` may name pages of the zoo only."""
-    return _page(Source(name, text), None, overrides)
+def read_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> ReadSpec:
+    """Read a spec from a text; its `extends:` may name specs of the zoo only."""
+    return _read(Source(name, text), None, overrides)
 
 
 def read(text: str) -> Spec:
-    """The spec that a text says: the inverse of `resnet_dsl.reader.write.write`.
+    """The spec of a text: the inverse of `resnet_dsl.reader.write.write`.
 
     >>> from resnet_dsl.reader.write import write
-    >>> spec = read_page("resnet50").spec
+    >>> spec = read_spec("resnet50").spec
     >>> read(write(spec)) == spec
     True
     """
     return read_text(text).spec
 
 
-def find(where: str | Path) -> Path:
+def find_spec(where: str | Path) -> Path:
     """The file that a zoo name or a path means."""
     if isinstance(where, str) and is_shipped(where):
         return zoo_path(where)
@@ -72,28 +66,19 @@ def find(where: str | Path) -> Path:
     guess = nearest(where, zoo())
     raise fail(
         "unknown-spec",
-        f"{where!r} is no spec of the zoo and no file",
+        f"{where!r} is not a spec of the zoo, and not a file",
         help=f"did you mean {guess!r}?" if guess else "`resnet-dsl zoo` lists the names",
     )
 
 
-def _page(source: Source, path: Path | None, overrides: Sequence[str] = ()) -> Page:
-    tree = resolve(compose(source), path)
+def _read(source: Source, path: Path | None, overrides: Sequence[str] = ()) -> ReadSpec:
+    tree = with_base(compose(source), path)
     if overrides:
         from resnet_dsl.reader.overrides import overridden
 
         tree = overridden(tree, overrides)
-    return Page(_validate(tree), tree)
-
-
-def _validate(tree: Entries) -> Spec:
-    data = _plain(tree)
-    try:
-        return take(Spec, data)
-    except DoubtError:
-        from resnet_dsl.reader.faults import validated
-
-        return validated(data, tree)
+    with placing(tree):
+        return ReadSpec(validated(_plain(tree)), tree)
 
 
 def _plain(node: Node) -> Any:

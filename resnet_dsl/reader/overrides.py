@@ -1,9 +1,9 @@
-"""`--set KEY=VALUE`: a page with some of its words set otherwise, as a variant would set them.
+"""`--set KEY=VALUE`: a spec with some of its values overridden, as a variant would do it.
 
-A key leads through the page step by step, as in `block.stride_on` or `stem.1` (items count from 0),
+A key leads through the spec step by step, as in `block.stride_on` or `stem.1` (items count from 0),
 and into the text of a layer or a row: `stem.1.pad`, `stages.conv4_x.rows.0.1.C` for layer 1 of a
-row. Where a row has branches, their first is meant, or `rows.0.2.1` says branch 2. A value is YAML,
-and a row needs no quotes. Whether the words make sense together is not checked here.
+row. Where a row has branches, their first is meant; `rows.0.2.1` means branch 2. A value is YAML,
+and a row needs no quotes. Whether the values make sense together is not checked here.
 """
 
 from __future__ import annotations
@@ -13,17 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from resnet_dsl.diagnostics import Diagnostic, Source, Span, SpecError, fail, nearest
-from resnet_dsl.ir import Path
-from resnet_dsl.notation import (
-    HeadLayer,
-    NotationError,
-    Row,
-    format_layer,
-    format_row,
-    parse_layer,
-    parse_row,
-)
+from resnet_dsl.diagnostics import Diagnostic, Source, Span, SpecError, SpecPath, fail, nearest
+from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_row import parse_row
+from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
 from resnet_dsl.reader.tree import DEEPEST, Entries, Entry, Items, Node, Scalar, compose
 from resnet_dsl.reader.variants import inherited, merge
 
@@ -31,7 +24,7 @@ _T = TypeVar("_T")
 
 
 class _Step(NamedTuple):
-    """One word of a key."""
+    """One step of a key."""
 
     word: str
     span: Span
@@ -54,9 +47,9 @@ class _Setting(NamedTuple):
 
 
 def overridden(tree: Entries, texts: Sequence[str]) -> Entries:
-    """A page's tree as the settings leave it, one after the other.
+    """The tree of a spec after the settings, one by one.
 
-    What the page claims of its network, `expect` and the `output` of stages, no longer holds.
+    What the spec states of its network, `expect` and the `output` of stages, no longer holds.
     """
     name = {key: entry for key, entry in tree.entries.items() if key == "name"}
     tree = inherited(tree)
@@ -68,7 +61,7 @@ def overridden(tree: Entries, texts: Sequence[str]) -> Entries:
         assert isinstance(own, Entries)
         merged = merge(tree, own, (), faults)
         if faults:
-            message = "the page does not say this: nothing to remove"
+            message = "the spec does not have this: nothing to remove"
             raise fail("unknown-key", message, span=faults[0].span)
         # whatever is missing from now on is missing because it was removed
         tree = merged if setting.removes else merged._replace(span=tree.span)
@@ -80,8 +73,8 @@ def _parse(text: str) -> _Setting:
     whole = Span(source, 1, 1, len(text) + 1)
     key, equals, value = text.partition("=")
     if not equals or not text.isprintable():
-        said = "is no printable line" if equals else "sets nothing"
-        raise fail("value", f"{text!r} {said}", help=_LIKE, span=whole)
+        problem = "is not a printable line" if equals else "sets nothing"
+        raise fail("value", f"{text!r} {problem}", help=_LIKE, span=whole)
     steps, start = [], 0
     for word in key.split("."):
         steps.append(_Step(word.strip(), whole.within(start, start + len(word))))
@@ -99,8 +92,8 @@ _LIKE: Final = "write --set KEY=VALUE, like --set stem.1.pad=0"
 _INDEX: Final = re.compile(r"-?\d{1,6}", re.ASCII)
 
 
-def _own(node: Node | None, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
-    """What a variant would say in place of a node to set what the steps lead to."""
+def _own(node: Node | None, steps: Sequence[_Step], path: SpecPath, setting: _Setting) -> Node:
+    """What a variant would have in place of a node to set what the steps lead to."""
     if not steps:
         return _value(setting, path)
     long = _long_form(node, path)
@@ -109,13 +102,13 @@ def _own(node: Node | None, steps: Sequence[_Step], path: Path, setting: _Settin
             step, *rest = _next(steps, path)
             known = long.entries if long else {}
             if path == ("stages",) and rest and step.word not in known:
-                raise _unknown(step, f"{step.word!r} is no stage here", known)
+                raise _unknown(step, f"{step.word!r} is not a stage here", known)
             if not path and step.word == "extends":
-                raise fail("extends", "a page cannot change its base", span=step.span)
+                raise fail("extends", "a spec cannot change its base", span=step.span)
             below = known[step.word].node if step.word in known else None
             inner = _own(below, rest, (*path, step.word), setting)
-            said = {} if node is long else known  # a short form is written out
-            return Entries({**said, step.word: Entry(step.span, inner)}, step.span)
+            given = {} if node is long else known  # a short form is written out
+            return Entries({**given, step.word: Entry(step.span, inner)}, step.span)
         case Items():
             return _with_item(long, steps, path, setting)
         case Scalar():
@@ -125,7 +118,7 @@ def _own(node: Node | None, steps: Sequence[_Step], path: Path, setting: _Settin
             )
 
 
-def _next(steps: Sequence[_Step], path: Path) -> Sequence[_Step]:
+def _next(steps: Sequence[_Step], path: SpecPath) -> Sequence[_Step]:
     """The steps from here on: a block's name has a dot in it, and a stage's rows go unsaid."""
     first, *rest = steps
     if path == ("aux",) and rest:
@@ -136,7 +129,7 @@ def _next(steps: Sequence[_Step], path: Path) -> Sequence[_Step]:
     return steps
 
 
-def _long_form(node: Node | None, path: Path) -> Node | None:
+def _long_form(node: Node | None, path: SpecPath) -> Node | None:
     """A stage that is a row is short for a mapping, one row for a list, a norm's kind for both."""
     match node, path:
         case Scalar() | Items(), ("stages", _):
@@ -149,7 +142,7 @@ def _long_form(node: Node | None, path: Path) -> Node | None:
             return node
 
 
-def _value(setting: _Setting, path: Path) -> Node:
+def _value(setting: _Setting, path: SpecPath) -> Node:
     """The value as YAML reads it, but a row as the text that it is."""
     of_rows = path[:1] == ("stages",) and (len(path) == 2 or path[2:] == ("rows",))
     if of_rows and re.match(r"""\[(?!\s*["'\]])""", setting.text):
@@ -182,7 +175,7 @@ def _moved(node: Node, moved: Callable[[Span], Span]) -> Node:
             )
 
 
-def _with_item(items: Items, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
+def _with_item(items: Items, steps: Sequence[_Step], path: SpecPath, setting: _Setting) -> Node:
     """A list of layers or rows with one of them set, reworded or removed."""
     first, *rest = steps
     i = _index(first, len(items.items), _shown(path))
@@ -209,7 +202,7 @@ def _index(step: _Step, count: int, what: str) -> int:
     raise fail("unknown-key", f"{what} has no item {step.word}", help=help, span=step.span)
 
 
-def _reworded(node: Node, steps: Sequence[_Step], path: Path, setting: _Setting) -> Node:
+def _reworded(node: Node, steps: Sequence[_Step], path: SpecPath, setting: _Setting) -> Node:
     """The text of a layer or a row with what the steps lead to set, and the rest as it was."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         raise fail("unknown-key", f"{_shown(path)} holds no text here", span=steps[0].span)
@@ -231,7 +224,7 @@ def _row(row: Row, text: str, steps: Sequence[_Step], setting: _Setting) -> str:
     if first.word == "repeats" and not rest:
         return format_row(replace(row, repeats=_option("repeats", setting)))
     if not _INDEX.fullmatch(first.word):
-        raise _unknown(first, f"{first.word!r} is no part of a row", ["repeats"])
+        raise _unknown(first, f"{first.word!r} is not a part of a row", ["repeats"])
     branch = row.branches[0]
     if rest and _INDEX.fullmatch(rest[0].word):
         branch = row.branches[_index(first, len(row.branches), "the row")]
@@ -264,16 +257,16 @@ def _layer(layer: HeadLayer, steps: Sequence[_Step], setting: _Setting) -> str:
 
 
 def _option(word: str, setting: _Setting) -> Any:
-    """The value of a word of a layer or a row; whether it makes sense there is the parser's."""
+    """The value of an option of a layer or a row; the parser decides whether it makes sense."""
     node = _value(setting, ())
     value = node.value if isinstance(node, Scalar) else None
     match word:
         case "bias" | "ceil":
             fits, none = isinstance(value, bool), "is neither true nor false"
         case "p":
-            fits, none = type(value) in (int, float), "is no number"
+            fits, none = type(value) in (int, float), "is not a number"
         case _:
-            fits, none = type(value) is int, "is no whole number"
+            fits, none = type(value) is int, "is not a whole number"
     least = 0 if word in {"pad", "before", "after", "p", "bias", "ceil"} else 1
     if not fits:
         raise fail("value", f"{setting.text!r} {none}", span=setting.span)
@@ -290,5 +283,5 @@ def _unknown(step: _Step, message: str, known: Iterable[str]) -> SpecError:
     return fail("unknown-key", message, help=help, span=step.span)
 
 
-def _shown(path: Path) -> str:
+def _shown(path: SpecPath) -> str:
     return ".".join(map(str, path))

@@ -1,6 +1,6 @@
 """YAML text to a tree of values that know where they stand.
 
-Reads YAML 1.2's plain scalars (`off` is a word, `1e-5` a number), finds duplicate keys and rows
+Reads YAML 1.2's plain scalars (`off` is a text, `1e-5` a number), finds duplicate keys and rows
 that lost their quotes, and limits size, depth and what aliases expand to. No tags, no objects.
 """
 
@@ -56,16 +56,16 @@ def read_file(path: Path, by: Span | None = None) -> Source:
 
 
 def decode(data: bytes, name: str, by: Span | None = None) -> Source:
-    """The text of a page's bytes; `by` is the word that named them."""
+    """The text of a spec's bytes; `by` is the place that named them."""
     if len(data) > LARGEST_FILE:
-        raise fail("limit", f"{name}: larger than {LARGEST_FILE:,} bytes, no page is", span=by)
+        raise fail("limit", f"{name}: larger than {LARGEST_FILE:,} bytes", span=by)
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(errors="replace")
         place = Source(name, before).place(len(before))
         span = place._replace(source=Source(name, ""))  # whose bytes are no text to show
-        raise fail("not-text", "not a text file", help="a page is UTF-8 text", span=span) from None
+        raise fail("not-text", "not a text file", help="a spec is UTF-8 text", span=span) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -99,18 +99,18 @@ def compose(source: Source) -> Entries:
         code = f"U+{error.character:04X}" if isinstance(error.character, int) else "a character"
         raise fail(
             "not-text",
-            f"{code} does not belong in a page",
-            help="a page is plain UTF-8 text",
+            f"{code} does not belong in a spec",
+            help="a spec is plain UTF-8 text",
             span=source.place(error.position),
         ) from None
     start = Span(source, 1, 1, 1)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value.strip()):
-        raise fail("empty", "the page is empty", help="`resnet-dsl zoo` lists examples", span=start)
+        raise fail("empty", "the spec is empty", help="`resnet-dsl zoo` lists examples", span=start)
     if not isinstance(node, yaml.MappingNode):
         span = _span(source, node.start_mark, node.end_mark)
         raise fail(
             "not-a-mapping",
-            "a page is a mapping",
+            "a spec is a mapping",
             help="it begins like input: 3x224x224",
             span=span,
         )
@@ -173,11 +173,11 @@ class _Growth:
         for key, value in node.value:
             key_span = _span(self.source, key.start_mark, key.end_mark)
             if not isinstance(key, yaml.ScalarNode):
-                raise fail("yaml", "a key is a word", span=key_span)
+                raise fail("yaml", "a key is a plain text", span=key_span)
             if first := entries.get(key.value):
                 self._fault(
                     "duplicate-key",
-                    f"{key.value!r} is said twice",
+                    f"{key.value!r} is given twice",
                     f"the first is on line {first.key.line}",
                     key_span,
                 )
@@ -199,7 +199,7 @@ _FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 
 
 def _plain_value(text: str) -> str | int | float | bool | None:
-    """An unquoted scalar, by YAML 1.2: `1e-5` is a number, `off` and `010` are words.
+    """An unquoted scalar, by YAML 1.2: `1e-5` is a number, `off` and `010` are texts.
 
     >>> [_plain_value(text) for text in ("12", "1e-5", "off", "010", "", "1:30")]
     [12, 1e-05, 'off', '010', None, '1:30']
@@ -218,7 +218,7 @@ def _span(source: Source, start: Any, end: Any) -> Span:
     return Span(source, start.line + 1, start.column + 1, max(last, start.column) + 1)
 
 
-_UNQUOTED = re.compile(  # a row with its count, or one that fills its line, behind no quote
+_UNQUOTED = re.compile(  # a row with its count, or one that fills its line, without quotes
     r"""(?<=[:,{-] )\[ *\[[^"'#]*\](?: *[x×X*] *\d+|(?= *(?:#|$)))"""
 )
 
@@ -229,12 +229,12 @@ def _raise_yaml(source: Source, error: yaml.MarkedYAMLError) -> NoReturn:
     line = mark.line if mark else 0
     for number in (line, line - 1):
         text = source.line(number + 1) if number >= 0 else ""
-        if found := _UNQUOTED.search(text):
+        if row := _UNQUOTED.search(text):
             raise fail(
                 "unquoted",
                 "YAML takes this for a list",
-                help=f'put it in quotes: "{found[0]}"',
-                span=Span(source, number + 1, found.start() + 1, found.end() + 1),
+                help=f'put it in quotes: "{row[0]}"',
+                span=Span(source, number + 1, row.start() + 1, row.end() + 1),
             ) from None
     column = (mark.column if mark else 0) + 1
     problem = str(error.problem or error.context or "broken YAML")

@@ -1,6 +1,6 @@
-"""Variants: a page that `extends` another says only what differs.
+"""Variants: a spec that `extends` another one has only the keys that differ.
 
-Mappings merge, lists and rows replace, null removes, new stages append. A page reaches zoo names
+Mappings merge, lists and rows replace, null removes, new stages append. A spec reaches zoo names
 and files in its own folder or below, nothing else.
 """
 
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resnet_dsl import ir
-from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecPath, fail, nearest
 from resnet_dsl.language.shipped import is_shipped, zoo, zoo_path
 from resnet_dsl.reader.files import real
 from resnet_dsl.reader.tree import Entries, Entry, Node, Scalar, compose, read_file
 
 
-def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> Entries:
-    """The tree with what it `extends` below it; `path` is the page's own, None for a text."""
+def with_base(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> Entries:
+    """The tree with what it `extends` below it; `path` is the spec's own, None for a text."""
     if "extends" not in tree.entries:
         return tree
     node = tree.entries["extends"].node
@@ -24,8 +23,8 @@ def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> E
     base_path = _base(node, path.parent if path else None)
     if real(base_path) in chain:
         names = " → ".join(link.name for link in (*chain, base_path))
-        raise fail("extends", f"pages that extend each other: {names}", span=node.span)
-    base = resolve(compose(read_file(base_path, node.span)), base_path, chain)
+        raise fail("extends", f"specs that extend each other: {names}", span=node.span)
+    base = with_base(compose(read_file(base_path, node.span)), base_path, chain)
     own = {key: value for key, value in tree.entries.items() if key != "extends"}
     faults: list[Diagnostic] = []
     merged = merge(inherited(base), Entries(own, tree.span), (), faults)
@@ -35,7 +34,7 @@ def resolve(tree: Entries, path: Path | None, chain: tuple[Path, ...] = ()) -> E
 
 
 def _base(node: Node, folder: Path | None) -> Path:
-    """The file behind `extends:`: a zoo name, or a page in the same folder or below."""
+    """The file of `extends:`: a zoo name, or a spec in the same folder or below."""
     reference = node.value if isinstance(node, Scalar) else None
     if not isinstance(reference, str):
         raise fail("extends", "extends: takes the name of one spec", span=node.span)
@@ -45,7 +44,7 @@ def _base(node: Node, folder: Path | None) -> Path:
         guess = nearest(reference, zoo())
         raise fail(
             "unknown-spec",
-            f"{reference!r} is no spec of the zoo",
+            f"{reference!r} is not a spec of the zoo",
             help=f"did you mean {guess!r}?" if guess else "a file ends in .yaml",
             span=node.span,
         )
@@ -55,8 +54,8 @@ def _base(node: Node, folder: Path | None) -> Path:
     if not real(path).is_relative_to(real(folder)):
         raise fail(
             "extends",
-            f"{reference!r} lies outside the page's folder",
-            help="extend a zoo name, or a page in the same folder or below",
+            f"{reference!r} lies outside the spec's folder",
+            help="extend a zoo name, or a spec in the same folder or below",
             span=node.span,
         )
     return path
@@ -81,7 +80,7 @@ def _without_output(stage: Node) -> Node:
     return stage._replace(entries={k: e for k, e in stage.entries.items() if k != "output"})
 
 
-def merge(base: Entries, own: Entries, path: ir.Path, faults: list[Diagnostic]) -> Entries:
+def merge(base: Entries, own: Entries, path: SpecPath, faults: list[Diagnostic]) -> Entries:
     """Mappings merge, lists and rows replace, null removes, what is new is appended."""
     merged = dict(base.entries)
     for key, entry in own.entries.items():

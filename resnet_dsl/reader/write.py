@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.fields import Sides
 from resnet_dsl.language.spec import Spec, Stage
-from resnet_dsl.language.validation import Words
-from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
+from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
 
 
 def write(spec: Spec) -> str:
-    """The page of a spec, in the order in which papers say things; no comments, no defaults."""
+    """The YAML of a spec, in the order of papers; no comments, no defaults."""
     return "\n".join(_lines(spec)) + "\n"
 
 
 def _lines(spec: Spec) -> Iterator[str]:
-    data = _said(spec)
+    data = _given(spec)
     if spec.name is not None:
         yield f"name: {scalar(spec.name)}"
     yield f"input: {spec.input}"
@@ -40,21 +39,21 @@ def _lines(spec: Spec) -> Iterator[str]:
             yield f"{key}: {_flow(data[key])}"
 
 
-def _said(words: Any) -> dict[str, Any]:
+def _given(keys: Any) -> dict[str, Any]:
     """What differs from the defaults, as plain data; of a norm, its kind in any case."""
-    said = {}
-    for key in fields(words):
-        value = getattr(words, key.name)
+    given = {}
+    for key in fields(keys):
+        value = getattr(keys, key.name)
         default = key.default if key.default_factory is MISSING else key.default_factory()
         if value != default or key.name == "kind":
-            said[key.name] = _plain(value)
-    return said
+            given[key.name] = _plain(value)
+    return given
 
 
 def _plain(value: Any) -> Any:
     match value:
-        case Words():
-            return _said(value)
+        case _ if is_dataclass(value) and not isinstance(value, HeadLayer | Row):
+            return _given(value)
         case Row():
             return format_row(value)
         case _ if isinstance(value, HeadLayer):
@@ -87,7 +86,7 @@ def _auxiliaries(aux: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _stage(name: str, stage: Stage) -> Iterator[str]:
-    data = _said(stage)
+    data = _given(stage)
     rows = [quoted(row) for row in data.pop("rows")]
     if not data and len(rows) == 1:
         yield f"  {name}: {rows[0]}"
@@ -150,6 +149,6 @@ def scalar(text: str, *, flow: bool = False) -> str:
 
 def quoted(text: str) -> str:
     """A text as YAML in double quotes, escaped where YAML breaks lines and JSON does not."""
-    import json  # pages are read more often than written
+    import json  # specs are read more often than written
 
     return json.dumps(text, ensure_ascii=not text.isprintable())

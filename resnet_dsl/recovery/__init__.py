@@ -1,29 +1,32 @@
-"""Network to Spec: the page, in normal form, that elaborates to a network again.
+"""Network to Spec: the spec, in normal form, that elaborates to a network again.
 
-Stem, stages and head come from `resnet_dsl.folds.anatomy`, the words of each block from
-`resnet_dsl.recovery.layer_terms`. What is left is to say them shortly: which stride the language would
-insert, which rows repeat, which settings all stages share. A page that does not give the same
+Stem, stages and head come from `resnet_dsl.folds.anatomy`, the terms of each block from
+`resnet_dsl.recovery.unit_terms`. What is left is to say them briefly: which stride the language
+would insert, which rows repeat, which settings all stages share. A spec that does not give the same
 network back is never returned.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Spec
 
+STAGE_NAME: Final = "conv{}_x"
+"""Stages are named as in He et al. 2015, from conv2_x on."""
+
 
 def recover(network: Network) -> Spec:
-    """The page of a network in normal form: the inverse of `elaborate`.
+    """The spec of a network in normal form: the inverse of `elaborate`.
 
-    Names, comments, `expect` and `init` are in no network, so the page has none of them. Raises
-    `SpecError` with the place where the language has no words for a layer.
+    Names, comments, `expect` and `init` are not part of a network, so the spec has none of them.
+    Raises `SpecError`, with the layer, where no spec can express the network.
 
     >>> from resnet_dsl import elaborate, load
     >>> recover(elaborate(load("resnet18"))).stages["conv3_x"].rows[0].repeats
     2
     """
-    from resnet_dsl.recovery.network_spec import (
-        page_of,  # most questions are about pages, not networks
-    )
+    from resnet_dsl.recovery.network_spec import recovered  # most questions need no recovery
 
-    return page_of(network)
+    return recovered(network).elaboration.spec

@@ -1,4 +1,4 @@
-"""What layers show of the settings that made them, and how to read them."""
+"""Which settings of a spec do layers show?"""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.ir import ActKind, Path
+from resnet_dsl.folds.vocabulary import leaf_terms
+from resnet_dsl.ir import ActKind, Layer, LayerPath, Parallel, Residual, Sequence
 from resnet_dsl.language.spec import CHOICES, Norm, Weights
-from resnet_dsl.notation import Branch, Conv
+from resnet_dsl.notation.terms import Branch, Conv
 
 Choices: TypeAlias = dict[str, frozenset[str]]
-ANY: Final[Choices] = {key: frozenset(values) for key, values in CHOICES.items()}
+ALL_CHOICES: Final[Choices] = {key: frozenset(values) for key, values in CHOICES.items()}
 _T = TypeVar("_T")
 
 
-class ClashError(Exception):
-    """Two facts that cannot hold under the same settings."""
+class ConflictError(Exception):
+    """Two layers that the same settings cannot give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What layers show of the settings that made them.
+class Inferred:
+    """What layers show of the settings that give them.
 
-    `choices` are the values of each key of `CHOICES` that would make them; None shows nothing.
+    `choices` are the values of each key of `CHOICES` that would give them; None shows nothing.
     """
 
     norm: Norm | None = None
     activation: ActKind | None = None
     weights: Weights | None = None
     projection_bias: bool | None = None
-    choices: Choices = field(default_factory=lambda: ANY)
+    choices: Choices = field(default_factory=lambda: ALL_CHOICES)
 
-    def __and__(self, other: Facts) -> Facts:
-        """Both; `ClashError` where they contradict each other."""
+    def __and__(self, other: Inferred) -> Inferred:
+        """Both; `ConflictError` where they contradict each other."""
         choices = {key: self.choices[key] & other.choices[key] for key in CHOICES}
         if not all(choices.values()):
-            raise ClashError
+            raise ConflictError
         norm: Norm | None = _agreed(self.norm, other.norm)
-        return Facts(
+        return Inferred(
             norm=norm,
             activation=_agreed(self.activation, other.activation),
             weights=_agreed(self.weights, other.weights),
@@ -47,60 +48,73 @@ class Facts:
         )
 
 
-def showing(**choices: str) -> Choices:
-    """All choices but for some keys, whose values are listed, parted by `|`."""
-    return {**ANY, **{key: frozenset(values.split("|")) for key, values in choices.items()}}
+def choices_of(**choices: str) -> Choices:
+    """All choices, but for some keys the listed values, separated by `|`."""
+    return {**ALL_CHOICES, **{key: frozenset(values.split("|")) for key, values in choices.items()}}
 
 
-def _agreed(one: _T | None, other: _T | None) -> _T | None:
-    if one is not None and other is not None and one != other:
-        raise ClashError
-    return other if one is None else one
+def _agreed(left: _T | None, right: _T | None) -> _T | None:
+    if left is not None and right is not None and left != right:
+        raise ConflictError
+    return right if left is None else left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A unit in words.
+class BlockTerms:
+    """A unit in terms.
 
-    `joins` says that its words may share a row with those of its neighbours, `ends` that something
-    reads the map behind it, so that a row must end there.
+    `joins` says that its terms may share a row with those of its neighbours, `ends` that something
+    reads the map after it, so that a row must end there.
     """
 
     branches: tuple[Branch, ...]
-    facts: Facts
+    inferred: Inferred
     joins: bool
     ends: bool = False
 
     @property
     def layers(self) -> Branch:
-        """The words of all branches."""
+        """The terms of all branches."""
         return tuple(layer for branch in self.branches for layer in branch)
 
     @property
     def convolves(self) -> bool:
         """Whether it is a block at all."""
-        return any(isinstance(word, Conv) for word in self.layers)
+        return any(isinstance(term, Conv) for term in self.layers)
 
     @property
     def dilation(self) -> int:
         """That of its last convolution that is wider than 1x1."""
-        wide = [word for word in self.layers if isinstance(word, Conv) and word.kernel > 1]
+        wide = [term for term in self.layers if isinstance(term, Conv) and term.kernel > 1]
         return wide[-1].dilation or 1 if wide else 1
 
 
-def unsayable(path: Path, what: str) -> SpecError:
-    """The refusal of a layer that no page says."""
-    return SpecError([Diagnostic(code="unsayable", message=what, path=path)])
+def unsupported(path: LayerPath, what: str) -> SpecError:
+    """The refusal of a layer that no spec can express."""
+    message = f"no spec can express {what}"
+    return SpecError([Diagnostic(code="unsupported", message=message, layer=path or None)])
+
+
+def layer_noun(layer: Layer) -> str:
+    """What a layer is, for messages."""
+    match layer:
+        case Residual():
+            return "a residual block"
+        case Parallel() | Sequence():
+            return "branches"
+        case _:
+            return leaf_terms(layer).noun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How to read a block: what its words alone do not tell.
+class BlockContext:
+    """What the layers of a block alone do not show.
 
-    In a `dilated` stage a projection that does not stride is no plain 1x1. The block that `enters`
-    a stage has its stride, or the filter that is left of it. Where drop paths are `scheduled`,
-    they are the page's, not the row's. `filtered` tries a blur pool without a stride as what is
-    left of an anti-aliased stride. A `bare` convolution leaves its norm to the first block.
+    In a `dilated` stage a projection that does not stride is not a plain 1x1. The block that
+    `enters` a stage has its stride, or the filter that is left of it. Where drop paths are
+    `scheduled`, they are those of `drop_path:`, not of the row. `filtered` tries a blur pool
+    without a stride as what is left of an anti-aliased stride. A `bare` convolution leaves its
+    norm to the first block.
     """
 
     dilated: bool = False
@@ -110,8 +124,9 @@ class Reading:
     bare: bool = False
 
 
-def meet(one: Facts, other: Facts, path: Path) -> Facts:
+def combined(left: Inferred, right: Inferred, path: LayerPath) -> Inferred:
+    """Both; refused at a layer where they contradict each other."""
     try:
-        return one & other
-    except ClashError:
-        raise unsayable(path, "a block with two norms or two activations") from None
+        return left & right
+    except ConflictError:
+        raise unsupported(path, "a block with two kinds of norms or activations") from None

@@ -1,6 +1,6 @@
-"""Layers back to words, and words without what the settings around them say.
+"""Layers back to terms, and terms without what follows from the settings around them.
 
-Words come back spelled out, every number said; `plain` drops what the defaults say anyway.
+Terms come back with every number written out; `without_defaults` drops what the defaults give.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
-from resnet_dsl import ir, notation
-from resnet_dsl.ir import Layer, Path
+from resnet_dsl import ir
+from resnet_dsl.ir import Layer, LayerPath
 from resnet_dsl.language.spec import (
     BatchNorm,
     EvoNorm,
@@ -22,7 +22,8 @@ from resnet_dsl.language.spec import (
     default_padding,
     default_pool_stride,
 )
-from resnet_dsl.notation import (
+from resnet_dsl.notation import terms
+from resnet_dsl.notation.terms import (
     BlurPool,
     Conv,
     Dropout,
@@ -34,11 +35,11 @@ from resnet_dsl.notation import (
     SqueezeExcite,
     ZeroPad,
 )
-from resnet_dsl.recovery.inferred import Facts, meet, unsayable
+from resnet_dsl.recovery.inferred import Inferred, combined, layer_noun, unsupported
 
 
-def word_of(layer: Layer) -> RowLayer | None:
-    """A layer that brings nothing with it, spelled out."""
+def term_of(layer: Layer) -> RowLayer | None:
+    """The term of a layer that brings no norm or activation; None for other layers."""
     match layer:
         case ir.Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil):
             return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil)
@@ -59,27 +60,27 @@ def word_of(layer: Layer) -> RowLayer | None:
 
 
 def normed_conv(
-    conv: ir.Conv, behind: Sequence[Layer], path: Path, *, act: bool
-) -> tuple[Conv, Facts, int]:
-    """A convolution's word, what its norm and activation show, and how many layers that were."""
-    norms = [layer for layer in behind[:1] if isinstance(layer, ir.Norm)]
+    conv: ir.Conv, following: Sequence[Layer], path: LayerPath, *, act: bool
+) -> tuple[Conv, Inferred, int]:
+    """A convolution's term, what its norm and activation show, and how many layers that were."""
+    norms = [layer for layer in following[:1] if isinstance(layer, ir.AnyNorm)]
     active = bool(norms) and isinstance(norms[0], ir.ActiveNorm)
-    rest = behind[len(norms) :]
-    acts = [layer for layer in rest[:1] if isinstance(layer, ir.Act) and not active]
+    after_norm = following[len(norms) :]
+    acts = [layer for layer in after_norm[:1] if isinstance(layer, ir.Act) and not active]
     if act and not acts and not active:
-        raise unsayable(path, "a convolution without an activation behind it")
+        raise unsupported(path, "a convolution without an activation")
     if acts and not act:
-        raise unsayable(path, "a block that activates before its addition")
-    facts = Facts(
-        norm=norm_word(norms[0]) if norms else "none",
+        raise unsupported(path, "a block that activates before its addition")
+    inferred = Inferred(
+        norm=norm_key(norms[0]) if norms else "none",
         activation=acts[0].kind if acts else None,
         weights=weights_of(conv),
     )
-    return conv_words(conv), facts, 1 + len(norms) + len(acts)
+    return conv_term(conv), inferred, 1 + len(norms) + len(acts)
 
 
-def conv_words(conv: ir.Conv, *, bare: bool = False) -> Conv:
-    """A convolution, spelled out."""
+def conv_term(conv: ir.Conv, *, bare: bool = False) -> Conv:
+    """A convolution with every number written out."""
     return Conv(
         kernel=conv.kernel,
         channels=conv.out_channels,
@@ -92,7 +93,8 @@ def conv_words(conv: ir.Conv, *, bare: bool = False) -> Conv:
     )
 
 
-def norm_word(norm: ir.Norm) -> Norm:
+def norm_key(norm: ir.AnyNorm) -> Norm:
+    """The norm of the settings that gives a norm."""
     match norm:
         case ir.BatchNorm(eps=eps, momentum=momentum):
             return BatchNorm(eps=eps, momentum=momentum)
@@ -106,67 +108,69 @@ def norm_word(norm: ir.Norm) -> Norm:
             assert_never(norm)
 
 
-def head_words(layers: Sequence[Layer], start: int) -> tuple[tuple[HeadLayer, ...], Facts]:
-    """The words of a head; what its norms and activations show."""
-    words: list[HeadLayer] = []
-    facts = Facts()
+def head_terms(layers: Sequence[Layer], start: int) -> tuple[tuple[HeadLayer, ...], Inferred]:
+    """The terms of a head; what its norms and activations show."""
+    written: list[HeadLayer] = []
+    inferred = Inferred()
     i = 0
     while i < len(layers):
-        path, behind = (start + i,), layers[i + 1 : i + 3]
+        path, following = LayerPath((start + i,)), layers[i + 1 : i + 3]
         i += 1
         match layers[i - 1]:
             case ir.Flatten():
-                if not (behind and isinstance(behind[0], ir.Linear)):
-                    words.append(notation.Flatten())
+                if not (following and isinstance(following[0], ir.Linear)):
+                    written.append(terms.Flatten())
             case ir.AdaptivePool(side=side):
-                words.append(notation.AdaptivePool(side=side))
+                written.append(terms.AdaptivePool(side=side))
             case ir.Softmax():
-                words.append(notation.Softmax())
+                written.append(terms.Softmax())
             case ir.Linear(out_features=features):
-                words.append(notation.Fc(features=features))
-                if behind and isinstance(behind[0], ir.Act):
-                    facts = meet(facts, Facts(activation=behind[0].kind), path)
+                written.append(terms.Fc(features=features))
+                if following and isinstance(following[0], ir.Act):
+                    inferred = combined(inferred, Inferred(activation=following[0].kind), path)
                     i += 1
-            case ir.Conv() as conv if not (behind and isinstance(behind[0], ir.Norm | ir.Act)):
-                words.append(conv_words(conv, bare=True))
+            case ir.Conv() as conv if not (
+                following and isinstance(following[0], ir.Norm | ir.Act)
+            ):
+                written.append(conv_term(conv, bare=True))
             case ir.Conv() as conv:
-                normed, shown, length = normed_conv(conv, behind, path, act=True)
-                words.append(normed)
-                facts = meet(facts, shown, path)
+                normed, shown, length = normed_conv(conv, following, path, act=True)
+                written.append(normed)
+                inferred = combined(inferred, shown, path)
                 i += length - 1
-            case other if word := word_of(other):
-                words.append(word)
+            case other if term := term_of(other):
+                written.append(term)
             case other:
-                raise unsayable(path, f"a layer that stands alone here: {type(other).__name__}")
-    return tuple(words), facts
+                raise unsupported(path, f"{layer_noun(other)} here")
+    return tuple(written), inferred
 
 
-_Word = TypeVar("_Word", bound=HeadLayer)
+_Term = TypeVar("_Term", bound=HeadLayer)
 
 
-def plain(word: _Word, *, bias: bool | None, norm: Norm, dilation: int = 1) -> _Word:
-    """A word without what the defaults, and the settings around it, say anyway."""
-    match word:
+def without_defaults(term: _Term, *, bias: bool | None, norm: Norm, dilation: int = 1) -> _Term:
+    """A term without what the defaults, and the settings around it, give."""
+    match term:
         case Conv():
-            normed = norm != "none" and not word.bare
-            keyed = None if word.bare else bias
-            said = default_bias(normed=normed) if keyed is None else keyed
-            implied = dilation if word.kernel > 1 else 1
+            normed = norm != "none" and not term.bare
+            keyed = None if term.bare else bias
+            usual = default_bias(normed=normed) if keyed is None else keyed
+            implied = dilation if term.kernel > 1 else 1
             return replace(
-                word,
-                stride=None if word.stride == 1 else word.stride,
-                dilation=None if word.dilation == implied else word.dilation,
-                padding=None if word.padding == default_padding(word) else word.padding,
-                bias=None if word.bias == said else word.bias,
+                term,
+                stride=None if term.stride == 1 else term.stride,
+                dilation=None if term.dilation == implied else term.dilation,
+                padding=None if term.padding == default_padding(term) else term.padding,
+                bias=None if term.bias == usual else term.bias,
             )
         case Pool():
             return replace(
-                word,
-                stride=None if word.stride == default_pool_stride(word) else word.stride,
-                padding=None if word.padding == default_padding(word) else word.padding,
+                term,
+                stride=None if term.stride == default_pool_stride(term) else term.stride,
+                padding=None if term.padding == default_padding(term) else term.padding,
             )
         case _:
-            return word
+            return term
 
 
 def weights_of(conv: ir.Conv) -> Weights:

@@ -7,22 +7,22 @@ from functools import reduce
 from typing import Any, TypeVar
 
 from resnet_dsl.language.spec import CHOICES, DEFAULTS, BlockKeys, Norm, default_bias
-from resnet_dsl.recovery.inferred import Facts
-from resnet_dsl.recovery.stage_rows import StageWords, differing, setting_of
+from resnet_dsl.recovery.inferred import Inferred
+from resnet_dsl.recovery.stage_rows import StageTerms, differing, setting_of
 
 _T = TypeVar("_T")
 
 
-def common_keys(root: Facts, stem: Sequence[bool], stages: Sequence[StageWords]) -> BlockKeys:
+def common_keys(root: Inferred, stem: Sequence[bool], stages: Sequence[StageTerms]) -> BlockKeys:
     """What stem and head show or, where they show nothing, all stages together.
 
     `stem` are the biases of the stem's convolutions.
     """
-    shown = [stage.facts for stage in stages]
-    norm = _shared(root.norm, [facts.norm for facts in shown], DEFAULTS.norm)
-    act = _shared(root.activation, [facts.activation for facts in shown], DEFAULTS.activation)
-    weights = _shared(root.weights, [facts.weights for facts in shown], DEFAULTS.weights)
-    hoisted = {key: _hoisted(key, [facts.choices[key] for facts in shown]) for key in CHOICES}
+    shown = [stage.inferred for stage in stages]
+    norm = _shared(root.norm, [inferred.norm for inferred in shown], DEFAULTS.norm)
+    act = _shared(root.activation, [inferred.activation for inferred in shown], DEFAULTS.activation)
+    weights = _shared(root.weights, [inferred.weights for inferred in shown], DEFAULTS.weights)
+    hoisted = {key: _hoisted(key, [inferred.choices[key] for inferred in shown]) for key in CHOICES}
     return BlockKeys(
         norm=None if norm == DEFAULTS.norm else norm,
         activation=None if act == DEFAULTS.activation else act,
@@ -45,11 +45,11 @@ def _hoisted(key: str, choices: Sequence[frozenset[str]]) -> Any:
     return differing(DEFAULTS, key, common) if common else None
 
 
-def _common_bias(norm: Norm, stem: Sequence[bool], stages: Sequence[StageWords]) -> bool | None:
+def _common_bias(norm: Norm, stem: Sequence[bool], stages: Sequence[StageTerms]) -> bool | None:
     default = default_bias(normed=norm != "none")
     needs = [(setting_of(stem, default), default)]
     for stage in stages:
-        stage_norm = norm if stage.facts.norm is None else stage.facts.norm
+        stage_norm = norm if stage.inferred.norm is None else stage.inferred.norm
         needs.append((stage.bias(stage_norm), default_bias(normed=stage_norm != "none")))
     shown = {value for value, _ in needs} - {None}
     if all(value in (None, usual) for value, usual in needs):

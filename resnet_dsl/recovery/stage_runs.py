@@ -16,44 +16,44 @@ from typing import get_args
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.folds.anatomy import Unit
-from resnet_dsl.folds.count import leaves
+from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import FirstDilation, StrideOn
-from resnet_dsl.recovery.inferred import Block, ClashError, Facts, Reading
-from resnet_dsl.recovery.stage_rows import StageWords
-from resnet_dsl.recovery.unit_terms import block
+from resnet_dsl.recovery.inferred import BlockContext, BlockTerms, ConflictError, Inferred
+from resnet_dsl.recovery.stage_rows import StageTerms
+from resnet_dsl.recovery.unit_terms import unit_terms
 
 
 def stages_of(
     network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
-) -> list[StageWords]:
-    """The stages that a run of units is, behind one with the dilation `previous`."""
+) -> list[StageTerms]:
+    """The stages that a run of units is, after one with the dilation `previous`."""
     if any(_dilation(network, unit) != 1 for unit in units):
-        found = _dilated_stages(network, units, previous, scheduled=scheduled)
-        if found is not None:
-            return found
-    return list(map(StageWords.of, _groups(network, units, Reading(scheduled=scheduled))))
+        stages = _dilated_stages(network, units, previous, scheduled=scheduled)
+        if stages is not None:
+            return stages
+    return list(map(StageTerms.of, _groups(network, units, BlockContext(scheduled=scheduled))))
 
 
 def _dilated_stages(
     network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
-) -> list[StageWords] | None:
+) -> list[StageTerms] | None:
     """A run as one dilated stage, or cut where dilations change; None where neither gives it."""
     whole = _dilated_stage(network, units, previous, scheduled=scheduled)
     if whole is not None:
         return [whole]
     for cut in _cuts(network, units):
         left, right = units[:cut], units[cut:]
-        found = _undilated_stages(network, left, scheduled=scheduled)
-        if found is None:
+        stages = _undilated_stages(network, left, scheduled=scheduled)
+        if stages is None:
             first = _dilated_stage(network, left, previous, scheduled=scheduled)
-            found = None if first is None else [first]
-        if found is None:
+            stages = None if first is None else [first]
+        if stages is None:
             continue
-        behind = _dilated_stages(network, right, found[-1].dilation, scheduled=scheduled)
-        behind = behind or _undilated_stages(network, right, scheduled=scheduled)
-        if behind is not None:
-            return found + behind
+        rest = _dilated_stages(network, right, stages[-1].dilation, scheduled=scheduled)
+        rest = rest or _undilated_stages(network, right, scheduled=scheduled)
+        if rest is not None:
+            return stages + rest
     return None
 
 
@@ -63,37 +63,37 @@ def _cuts(network: Network, units: Sequence[Unit]) -> list[int]:
     changes = [i for i in range(1, len(units)) if shown[i] != shown[i - 1]]
     changes += [i - 1 for i in changes]
     with suppress(SpecError):
-        groups = _groups(network, units, Reading(dilated=True))
+        groups = _groups(network, units, BlockContext(dilated=True))
         changes += accumulate(map(len, groups[:-1]))
     return sorted({cut for cut in changes if cut > 0})
 
 
 def _undilated_stages(
     network: Network, units: Sequence[Unit], *, scheduled: bool
-) -> list[StageWords] | None:
-    start, found = 0, []
+) -> list[StageTerms] | None:
+    start, stages = 0, []
     try:
-        groups = _groups(network, units, Reading(scheduled=scheduled))
+        groups = _groups(network, units, BlockContext(scheduled=scheduled))
     except SpecError:
         return None
     for group in groups:
-        if not any(found.branches for found in group):
+        if not any(block.branches for block in group):
             return None
-        stage, stop = StageWords.of(group), start + len(group)
-        if not stage.makes(network, units[start:stop], scheduled=scheduled):
+        stage, stop = StageTerms.of(group), start + len(group)
+        if not stage.reproduces(network, units[start:stop], scheduled=scheduled):
             return None
-        found.append(stage)
+        stages.append(stage)
         start = stop
-    return found
+    return stages
 
 
 def _dilated_stage(
     network: Network, units: Sequence[Unit], previous: int, *, scheduled: bool
-) -> StageWords | None:
+) -> StageTerms | None:
     for filtered in (True, False):
-        reading = Reading(scheduled=scheduled, dilated=True, filtered=filtered)
+        context = BlockContext(scheduled=scheduled, dilated=True, filtered=filtered)
         try:
-            group, *others = _groups(network, units, reading)
+            group, *others = _groups(network, units, context)
         except SpecError:
             continue
         if others:
@@ -103,18 +103,18 @@ def _dilated_stage(
         ):
             first = previous if rule == "previous" else dilation
             known = None if previous == dilation else rule
-            stage = StageWords.of(group, dilation, first, known, on)
-            if stage.makes(network, units, scheduled=scheduled):
+            stage = StageTerms.of(group, dilation, first, known, on)
+            if stage.reproduces(network, units, scheduled=scheduled):
                 return stage
     return None
 
 
-def _dilations(network: Network, units: Sequence[Unit], blocks: Sequence[Block]) -> list[int]:
+def _dilations(network: Network, units: Sequence[Unit], blocks: Sequence[BlockTerms]) -> list[int]:
     """What a stage may be dilated by, the likeliest first: what its last block shows; else what
     any convolution shows; else, where blocks show the stage before, twice as much."""
     shown = {leaf.dilation for unit in units for leaf in _convs(network, unit)}
-    found = [blocks[-1].dilation, *sorted(shown), 2 * max(shown, default=1)]
-    return [dilation for dilation in dict.fromkeys(found) if dilation > 1]
+    candidates = [blocks[-1].dilation, *sorted(shown), 2 * max(shown, default=1)]
+    return [dilation for dilation in dict.fromkeys(candidates) if dilation > 1]
 
 
 def _dilation(network: Network, unit: Unit) -> int:
@@ -132,23 +132,25 @@ def _convs(network: Network, unit: Unit) -> Iterator[ir.Conv]:
         yield from (leaf for _, leaf in leaves(layer) if isinstance(leaf, ir.Conv))
 
 
-def _groups(network: Network, units: Iterable[Unit], reading: Reading) -> list[list[Block]]:
+def _groups(
+    network: Network, units: Iterable[Unit], context: BlockContext
+) -> list[list[BlockTerms]]:
     """Units that can stand in one stage, the longest such runs."""
-    read = {aux.behind for aux in network.auxiliaries}
-    groups: list[list[Block]] = []
-    facts = Facts()
+    read = {auxiliary.position for auxiliary in network.auxiliaries}
+    groups: list[list[BlockTerms]] = []
+    inferred = Inferred()
     for unit in units:
         layers = network.layers[unit.start : unit.stop]
         enters = not groups or not any(b.convolves for b in groups[-1])
-        found = block(layers, unit.start, replace(reading, enters=enters))
+        block_terms = unit_terms(layers, unit.start, replace(context, enters=enters))
         try:
             if not groups:
-                raise ClashError
-            facts &= found.facts
-        except ClashError:
+                raise ConflictError
+            inferred &= block_terms.inferred
+        except ConflictError:
             if not enters:
-                found = block(layers, unit.start, replace(reading, enters=True))
-            facts = found.facts
+                block_terms = unit_terms(layers, unit.start, replace(context, enters=True))
+            inferred = block_terms.inferred
             groups.append([])
-        groups[-1].append(replace(found, ends=unit.stop in read))
+        groups[-1].append(replace(block_terms, ends=unit.stop in read))
     return groups

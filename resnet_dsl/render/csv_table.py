@@ -6,20 +6,21 @@ import csv as comma_separated
 from io import StringIO
 
 from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT
-from resnet_dsl.report.table_rows import PaperTable
+from resnet_dsl.report.table_rows import PaperTable, item_text
 
 
 def csv(table: PaperTable) -> str:
     """A cell a network, several rows in it separated by semicolons.
 
-    >>> from resnet_dsl.report.table_rows import paper_table
-    >>> print(csv(paper_table(["resnet18"])).splitlines()[2])
+    >>> from resnet_dsl.report.table_rows import table
+    >>> print(csv(table(["resnet18"])).splitlines()[2])
     conv2_x,56x56,"3x3 max pool, /2; [[3x3, 64], [3x3, 64]] x 2"
     """
     file = StringIO()
     writer = comma_separated.writer(file, lineterminator="\n")
     writer.writerow([LAYER, OUTPUT, *table.networks])
     for row in table.rows:
-        writer.writerow([row.layer, row.output, *map("; ".join, row.texts)])
+        cells = ("; ".join(map(item_text, cell)) for cell in row.cells)
+        writer.writerow([row.layer, row.output, *cells])
     writer.writerow([FLOPS, "", *table.macs])
     return file.getvalue().removesuffix("\n")

@@ -1,41 +1,36 @@
-"""What differs between two networks, in print and for programs. Finding it is `report.diff`."""
+"""What differs between two networks, in lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from difflib import SequenceMatcher
 from itertools import chain, repeat
 from textwrap import wrap
-from typing import Any, Final
+from typing import Final
 
-from resnet_dsl.report.differences import Both, Diff, Value, Word
+from resnet_dsl.report.differences import Both, Diff, DifferingKey, Value
 
 _WIDTH: Final = 100
 _NAMES: Final = {"macs": "MACs", "receptive_field": "receptive field"}
 
 
-def lines(found: Diff) -> list[str]:
+def diff_lines(diff: Diff) -> list[str]:
     """What differs, part by part and in total; one line where nothing does."""
-    if found.equal:
-        return [f"equal: {found.a} and {found.b} are one network"]
-    margin = max(len(part.name) for part in found.parts) + 2
-    printed = [f"{found.a} and {found.b} differ"]
-    if found.refused:
-        printed.append(f"compared as written: {found.refused} has no page in normal form")
-    printed.append("")
-    for part in found.parts:
+    if diff.equal:
+        return [f"equal: {diff.a} and {diff.b} are one network"]
+    margin = max(len(part.name) for part in diff.parts) + 2
+    lines = [f"{diff.a} and {diff.b} differ"]
+    if diff.refused:
+        how, what = ("layer by layer", "spec") if diff.by_layer else ("as written", "normal form")
+        lines.append(f"compared {how}: {diff.refused} has no {what}")
+    lines.append("")
+    for part in diff.parts:
         costs = {"params": part.params, "macs": part.macs}
         counts = _counts({key: both for key, both in costs.items() if both[0] != both[1]})
-        words = (line for word in part.words for line in _word(found, word))
-        bare = (line.removeprefix(f"{part.name}: ") for line in words)  # input: is its own name
-        printed += _labelled(part.name, [*bare, *counts], margin)
-    return [*printed, "", *_labelled("total", _counts(found.totals), margin)]
-
-
-def diff_json(found: Diff) -> dict[str, Any]:
-    """The same facts for programs."""
-    return asdict(found)
+        keys = (line for key in part.keys for line in _key_lines(diff, key))
+        bare = (line.removeprefix(f"{part.name}: ") for line in keys)  # input: is its own name
+        lines += _labelled(part.name, [*bare, *counts], margin)
+    return [*lines, "", *_labelled("total", _counts(diff.totals), margin)]
 
 
 def _labelled(label: str, texts: Iterable[str], margin: int) -> list[str]:
@@ -46,41 +41,43 @@ def _labelled(label: str, texts: Iterable[str], margin: int) -> list[str]:
     return [f"{name:{margin}}{line}" for name, line in zip(labels, wrapped, strict=False)]
 
 
-def _word(found: Diff, word: Word) -> Iterator[str]:
+def _key_lines(diff: Diff, key: DifferingKey) -> Iterator[str]:
     """A key on one line; of rows and layers, those that differ."""
-    alone = found.b if word.a is None else found.a if word.b is None else None
-    if isinstance(word.a, tuple) or isinstance(word.b, tuple):
+    alone = diff.b if key.a is None else diff.a if key.b is None else None
+    if isinstance(key.a, tuple) or isinstance(key.b, tuple):
         if alone:
             yield f"only in {alone}"
-        yield from _marked(_listed(word.a), _listed(word.b))
+        yield from _marked(_listed(key.a), _listed(key.b))
     elif alone:
-        yield f"{word.key}: {_text(word.b if word.a is None else word.a)}"
+        yield f"{key.key}: {_text(key.b if key.a is None else key.a)}"
     else:
-        yield f"{word.key}: {_text(word.a)} → {_text(word.b)}"
+        yield f"{key.key}: {_text(key.a)} → {_text(key.b)}"
 
 
 def _listed(value: Value) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-def _marked(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
-    """The texts that one has (-), and those that the other has instead (+)."""
-    for kind, i, j, k, n in SequenceMatcher(a=one, b=other, autojunk=False).get_opcodes():
+def _marked(left: Sequence[str], right: Sequence[str]) -> Iterator[str]:
+    """The texts of the left side (-), and those that the right side has instead (+)."""
+    for kind, i, j, k, n in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
         if kind != "equal":
-            yield from (f"- {text}" for text in one[i:j])
-            yield from (f"+ {text}" for text in other[k:n])
+            yield from (f"- {text}" for text in left[i:j])
+            yield from (f"+ {text}" for text in right[k:n])
 
 
 def _text(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _counts(found: Mapping[str, Both]) -> list[str]:
+def _counts(counts: Mapping[str, Both]) -> list[str]:
     """Both counts of each key in columns, and their difference."""
-    names = [_NAMES.get(key, key) for key in found]
+    names = [_NAMES.get(key, key) for key in counts]
     width = max(map(len, names), default=0)
-    left, right = (max((len(f"{both[i]:,}") for both in found.values()), default=0) for i in (0, 1))
+    left, right = (
+        max((len(f"{both[i]:,}") for both in counts.values()), default=0) for i in (0, 1)
+    )
     return [
         f"{name:{width}} {a:{left},} → {b:{right},} ({f'{b - a:+,}' if a != b else 'equal'})"
-        for name, (a, b) in zip(names, found.values(), strict=True)
+        for name, (a, b) in zip(names, counts.values(), strict=True)
     ]

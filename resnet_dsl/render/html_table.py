@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import Final
 
-from resnet_dsl.notation import Row
+from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
 from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
 
@@ -22,8 +22,8 @@ _BRANCH: Final = "display: inline-block; vertical-align: top; padding: 0 0.4em; 
 def html(table: PaperTable) -> str:
     """The table, a block as lines between its borders, its branches side by side.
 
-    >>> from resnet_dsl.report.table_rows import paper_table
-    >>> print(html(paper_table(["resnet18"])).splitlines()[0])
+    >>> from resnet_dsl.report.table_rows import table
+    >>> print(html(table(["resnet18"])).splitlines()[0])
     <table style="border-collapse: collapse; text-align: center">
     """
     heads = "".join(_cell(escape(head), "th") for head in (LAYER, OUTPUT, *table.networks))
@@ -84,6 +84,6 @@ def _flops(macs: int) -> str:
     return f"{digits}×10<sup>{exponent}</sup>" if exponent else digits
 
 
-def _typeset(words: str) -> str:
-    """Words of the notation: 7x7 is a product."""
-    return re.sub(r"(?<=\d)x(?=\d)", "×", escape(words))
+def _typeset(text: str) -> str:
+    """A text of the notation: 7x7 is a product."""
+    return re.sub(r"(?<=\d)x(?=\d)", "×", escape(text))

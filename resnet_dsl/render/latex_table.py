@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
-from resnet_dsl.notation import Row
+from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
 from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
 
@@ -28,8 +28,8 @@ _ESCAPES: Final = str.maketrans(
 def latex(table: PaperTable) -> str:
     r"""The table as He et al. 2015 set it.
 
-    >>> from resnet_dsl.report.table_rows import paper_table
-    >>> print(latex(paper_table(["resnet18", "resnet34"])).splitlines()[4])
+    >>> from resnet_dsl.report.table_rows import table
+    >>> print(latex(table(["resnet18", "resnet34"])).splitlines()[4])
     conv1 & 112$\times$112 & \multicolumn{2}{c}{7$\times$7, 64, stride 2} \\
     """
     count = len(table.networks)
@@ -86,9 +86,9 @@ def _flops(macs: int) -> str:
     return rf"{digits}$\times$10$^{{{exponent}}}$" if exponent else digits
 
 
-def _typeset(words: str) -> str:
-    """Words of the notation: 7x7 is a product."""
-    return re.sub(r"(?<=\d)x(?=\d)", r"$\\times$", words)
+def _typeset(text: str) -> str:
+    """A text of the notation: 7x7 is a product."""
+    return re.sub(r"(?<=\d)x(?=\d)", r"$\\times$", text)
 
 
 def _escaped(name: str) -> str:

@@ -1,20 +1,20 @@
-"""The table for GitHub, where no cell spans others: what networks share is said in each."""
+"""The table for GitHub, where no cell spans others: what networks share is repeated in each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from resnet_dsl.notation import format_row
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, flops, stacked, words
+from resnet_dsl.notation.terms import format_row
+from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, flops, spelled_out, stacked
 from resnet_dsl.report.table_rows import Item, PaperTable
 
 
 def markdown(table: PaperTable) -> str:
     """The table as a pipe table; blocks stand in the notation, a layer or a branch a line.
 
-    >>> from resnet_dsl.report.table_rows import paper_table
-    >>> print(markdown(paper_table(["resnet18"])).splitlines()[4])
+    >>> from resnet_dsl.report.table_rows import table
+    >>> print(markdown(table(["resnet18"])).splitlines()[4])
     | conv3_x | 28x28 | [[3x3, 128],<br>[3x3, 128]] x 2 |
     """
     heads = [LAYER, OUTPUT, *map(_escaped, table.networks)]
@@ -22,7 +22,7 @@ def markdown(table: PaperTable) -> str:
         [
             _escaped(row.layer),
             row.output,
-            *("<br>".join(map(_item, stacked(cell, row))) for cell in row.whole_cells),
+            *("<br>".join(map(_item, stacked(cell, row))) for cell in row.cells),
         ]
         for row in table.rows
     ]
@@ -38,7 +38,7 @@ def _item(item: Item) -> str:
     """A block is broken between branches, or else between layers."""
     if isinstance(item, str):
         return item
-    block = words(format_row(item))
+    block = spelled_out(format_row(item))
     if len(item.branches) > 1:
         return block.replace(" | ", r" \|<br>")
     return block.replace("], [", "],<br>[")
@@ -50,5 +50,5 @@ def _flops(macs: int) -> str:
 
 
 def _escaped(name: str) -> str:
-    """A name without the marks of Markdown; an underscore within a word is none."""
+    """A name with Markdown escaped; an underscore within a word needs no escape."""
     return re.sub(r"[\\`*<&\[|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", name)

@@ -1,8 +1,4 @@
-"""A table of networks in print: pure functions from `PaperTable` to a text, a file a format.
-
-What stands in the table is settled in `resnet_dsl.report.table_rows`; brackets, rules and escapes
-are here.
-"""
+"""Table 1 in every format: pure functions from `PaperTable` to a text, one file for each format."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Table 1 of one network: output sizes, rows, blocks, params and MACs, stage by stage."""
+"""The table of one network: output sizes, rows, blocks, params and MACs, stage by stage."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from resnet_dsl.report.analysis import Analysis, Part, sides
+from resnet_dsl.diagnostics import cells
+from resnet_dsl.render.grid import grid
+from resnet_dsl.report.analysis import Analysis, PartAnalysis, sides
 
 
 class TableRow(NamedTuple):
@@ -18,10 +20,22 @@ class TableRow(NamedTuple):
     macs: str
 
 
-def table(found: Analysis) -> list[TableRow]:
+def stage_table(analysis: Analysis, title: str, width: float) -> list[str]:
+    """The lines of the table; where it is wider than `width` columns, blocks stand on end."""
+    title = f"{analysis.name or title}, {analysis.input}"
+    headings = ("layer", "output", "rows", "blocks", "params", "MACs")
+    rows = table_rows(analysis)
+    lines = grid(headings, rows, title=title, left=range(3), total=True)
+    if cells(lines[1]) > width:
+        rows = [part for line in rows for part in _stacked(line)]
+        lines = grid(headings, rows, title=title, left=range(3), total=True)
+    return lines
+
+
+def table_rows(analysis: Analysis) -> list[TableRow]:
     """The lines of the table, the last one the total."""
-    lines = [line for part in found.parts for line in _part(part)]
-    cost = found.cost
+    lines = [line for part in analysis.parts for line in _part(part)]
+    cost = analysis.cost
     total = TableRow(
         "total",
         "",
@@ -33,7 +47,7 @@ def table(found: Analysis) -> list[TableRow]:
     return [*lines, total]
 
 
-def _part(part: Part) -> list[TableRow]:
+def _part(part: PartAnalysis) -> list[TableRow]:
     lines, shown = [], ""
     for i, line in enumerate(part.lines):
         output = sides(line.output)
@@ -51,25 +65,8 @@ def _part(part: Part) -> list[TableRow]:
     return lines
 
 
-def table_json(found: Analysis) -> dict[str, Any]:
-    """The same facts for programs."""
-    return {
-        "name": found.name,
-        "input": list(found.input),
-        "output": list(found.output),
-        "layers": found.layers,
-        "params": found.params,
-        "macs": found.macs,
-        "parts": [
-            {
-                "name": part.name,
-                "output": list(part.output),
-                "rows": [line.text for line in part.lines],
-                "blocks": part.blocks,
-                "layers": part.layers,
-                "params": part.params,
-                "macs": part.macs,
-            }
-            for part in found.parts
-        ],
-    }
+def _stacked(line: TableRow) -> list[TableRow]:
+    """A line whose block stands on end: the numbers beside its first layer."""
+    first, *others = line.row.replace("], [", "],\n [").split("\n")
+    blank = line._replace(layer="", output="", blocks="", params="", macs="")
+    return [line._replace(row=first), *(blank._replace(row=other) for other in others)]

@@ -1,4 +1,4 @@
-"""What the formats have in common: headings, FLOPs, and layers in the paper's words."""
+"""What the formats have in common: headings, FLOPs, and layers as the paper prints them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from resnet_dsl.notation import Row, format_layer
+from resnet_dsl.notation.terms import Row, format_layer
 from resnet_dsl.report.table_rows import Cell, PaperRow
 
 LAYER: Final = "layer name"
@@ -29,10 +29,10 @@ def flops(macs: int) -> tuple[str, str]:
     return digits, exponent
 
 
-def words(layer: str) -> str:
-    """A layer as the paper says it.
+def spelled_out(layer: str) -> str:
+    """A layer as the paper prints it.
 
-    >>> words("7x7, 64, /2")
+    >>> spelled_out("7x7, 64, /2")
     '7x7, 64, stride 2'
     """
     return re.sub(r"/(\d+)", r"stride \1", layer)
@@ -40,7 +40,7 @@ def words(layer: str) -> str:
 
 def stacked(cell: Cell, row: PaperRow) -> Cell:
     """What stands on the lines of a cell: layers, blocks, or a head that fits on one line."""
-    items = tuple(words(item) if isinstance(item, str) else item for item in cell)
+    items = tuple(spelled_out(item) if isinstance(item, str) else item for item in cell)
     if row.layer or len(items) > _ONE_LINE:
         return items
     return (", ".join(item for item in items if isinstance(item, str)),) if items else ()
@@ -48,4 +48,4 @@ def stacked(cell: Cell, row: PaperRow) -> Cell:
 
 def branches(block: Row) -> list[list[str]]:
     """The layers of a block, branch by branch."""
-    return [[words(format_layer(layer)) for layer in branch] for branch in block.branches]
+    return [[spelled_out(format_layer(layer)) for layer in branch] for branch in block.branches]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple, TypeAlias
 
-from resnet_dsl.notation import Row
+from resnet_dsl.notation.terms import Row
+from resnet_dsl.render.grid import RULE, column_widths, padded
 from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
 from resnet_dsl.report.table_rows import Cell, PaperTable
 
@@ -21,7 +22,7 @@ class _Marks(NamedTuple):
     times: str
 
 
-_DRAWN: Final = _Marks("⎡⎢⎣[", "⎤⎥⎦]", "│", "─", "×")
+_DRAWN: Final = _Marks("⎡⎢⎣[", "⎤⎥⎦]", "│", RULE, "×")
 _PLAIN: Final = _Marks("[[[[", "]]]]", "|", "-", "x")
 MARKS: Final = "".join(_DRAWN)
 """What a terminal must be able to show; one that is not gets plain text."""
@@ -41,8 +42,8 @@ class _Row(NamedTuple):
 def text(table: PaperTable, *, plain: bool = False) -> str:
     r"""The table for a terminal, or `plain` for one of ASCII alone.
 
-    >>> from resnet_dsl.report.table_rows import paper_table
-    >>> print("\n".join(text(paper_table(["resnet50"])).splitlines()[4:8]))
+    >>> from resnet_dsl.report.table_rows import table
+    >>> print("\n".join(text(table(["resnet50"])).splitlines()[4:8]))
     conv2_x      56x56         3x3 max pool, stride 2
                                ⎡1x1, 64 ⎤
                                ⎢3x3, 64 ⎥ × 3
@@ -63,7 +64,7 @@ def _flops(macs: int, marks: _Marks) -> str:
 
 
 def _cell(items: Cell, marks: _Marks) -> _Lines:
-    """Items below each other, blocks apart: ASCII's brackets do not say where one ends."""
+    """Items below each other, blocks apart: ASCII's brackets do not show where one ends."""
     lines: _Lines = []
     for above, item in zip((None, *items), items, strict=False):
         if isinstance(above, Row) and isinstance(item, Row):
@@ -90,9 +91,9 @@ def _block(block: Row, marks: _Marks) -> _Lines:
 
 def _drawn(rows: Sequence[_Row], rule: str) -> Iterator[str]:
     widths = _widths(rows)
-    layer, output = (max(len(row[i]) for row in rows) for i in (0, 1))
+    layer, output = column_widths([row[:2] for row in rows])
     for i, row in enumerate(rows):
-        left = f"{row.layer:<{layer}}{_GAP}{row.output:<{output}}{_GAP}"
+        left = f"{padded(row.layer, layer)}{_GAP}{padded(row.output, output)}{_GAP}"
         if i:
             yield rule * (len(left) + _span(widths))
         for line in _body(row, widths):
@@ -122,4 +123,4 @@ def _body(row: _Row, widths: Sequence[int]) -> Iterator[str]:
             yield from (line.center(_span(widths)) for line in band[0])
         else:
             for cells in zip_longest(*band, fillvalue=""):
-                yield _GAP.join(map(str.ljust, cells, widths))
+                yield _GAP.join(map(padded, cells, widths))

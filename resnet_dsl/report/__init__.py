@@ -1,1 +1,1 @@
-"""Answers that speak of rows and stages: folds over a network together with its spec."""
+"""What does a user want to know of a network? Typed records, one question a file."""

@@ -1,60 +1,31 @@
-"""What a network costs, part by part and row by row."""
+"""What does a network cost, part by part and row by row?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
 from resnet_dsl.elaboration import Elaboration
-from resnet_dsl.elaboration.draft import Origin
-from resnet_dsl.elaboration.term_layers import convolves
-from resnet_dsl.folds.count import activations, blur_macs, buffers, depth, macs, params
-from resnet_dsl.folds.shape import Sizes, traced
-from resnet_dsl.ir import Layer, Shape, Size
-from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation import HeadLayer, Row, format_layer, format_row
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Blocks; weighted layers by the paper's rule; learnable scalars; multiply-accumulates, and
-    those of blurs; buffers; numbers that convolutions put out."""
-
-    blocks: int = 0
-    layers: int = 0
-    params: int = 0
-    macs: int = 0
-    buffers: int = 0
-    activations: int = 0
-    blur_macs: int = 0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            blocks=self.blocks + other.blocks,
-            layers=self.layers + other.layers,
-            params=self.params + other.params,
-            macs=self.macs + other.macs,
-            buffers=self.buffers + other.buffers,
-            activations=self.activations + other.activations,
-            blur_macs=self.blur_macs + other.blur_macs,
-        )
-
-    def times(self, count: int) -> Cost:
-        """The cost of so many of the same."""
-        return Cost(**{key.name: count * getattr(self, key.name) for key in fields(Cost)})
+from resnet_dsl.folds.cost import Cost, Costs, Indexed
+from resnet_dsl.folds.shape import Sizes
+from resnet_dsl.ir import Shape, Size
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
+from resnet_dsl.report.layer_text import layers_text
+from resnet_dsl.sources.resolve import Part, Resolved, Source, resolve
 
 
 class Line(NamedTuple):
-    """One line of the page: a layer of stem or head, a row of a stage."""
+    """One line of a spec: a layer of stem or head, a row of a stage."""
 
     text: str
     output: Size
     cost: Cost
 
 
-class _Costed:
+class HasCost:
     """The numbers of a cost, by their own names."""
 
     __slots__ = ()
@@ -85,7 +56,7 @@ class _Costed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(_Costed):
+class PartAnalysis(HasCost):
     """The stem, a stage, the head or an auxiliary classifier."""
 
     name: str
@@ -96,7 +67,7 @@ class Part(_Costed):
     def cost(self) -> Cost:
         return sum((line.cost for line in self.lines), Cost())
 
-    def with_params_alone(self) -> Part:
+    def with_params_alone(self) -> PartAnalysis:
         """The part as it counts where it does not run."""
         kept = [Cost(params=line.cost.params, buffers=line.cost.buffers) for line in self.lines]
         bare = (line._replace(cost=cost) for line, cost in zip(self.lines, kept, strict=True))
@@ -104,18 +75,18 @@ class Part(_Costed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis(_Costed):
+class Analysis(HasCost):
     """A network's numbers for one image of the size `input` (channels, height, width)."""
 
     name: str | None
     input: Shape
-    stem: Part
-    stages: tuple[Part, ...]
-    head: Part
-    auxiliaries: tuple[Part, ...] = ()
+    stem: PartAnalysis
+    stages: tuple[PartAnalysis, ...]
+    head: PartAnalysis
+    auxiliaries: tuple[PartAnalysis, ...] = ()
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[PartAnalysis, ...]:
         """Stem, stages, head and auxiliary classifiers, in order."""
         return (self.stem, *self.stages, self.head, *self.auxiliaries)
 
@@ -137,100 +108,113 @@ def sides(size: Size) -> str:
     return f"{size.height}x{size.width}" if isinstance(size, Shape) else str(size)
 
 
-def analysis(spec: Spec, elaboration: Elaboration, input: Shape | None = None) -> Analysis:
-    """The numbers of a network, at the page's input or another one; may raise `ShapeError`."""
-    costs = _Costs(input or spec.input)
-    layers, origins = elaboration.network.layers, elaboration.origins
-    found: list[Part] = []
-    for name, run, words in (
-        ("stem", elaboration.stem, spec.stem),
-        *((name, elaboration.stages[name], stage.rows) for name, stage in spec.stages.items()),
-        ("head", elaboration.head, spec.head),
-    ):
-        found.append(costs.part(name, [(i, layers[i], origins[i]) for i in run], words))
-    stem, *stages, head = found
+def analyze(source: Source, input: Input | None = None, overrides: Sequence[str] = ()) -> Analysis:
+    """Layers, params and MACs of a path, a zoo name, a Spec or a Network, without building it.
+
+    `input` is one image, `"3x512x512"` or (channels, height, width), in place of the spec's own;
+    `overrides` are settings like `stem.1.pad=0`. Raises `SpecError` where the source is not a
+    network, or cannot take that input.
+
+    >>> analyze("resnet50", "3x448x448").stages[-1].output
+    Shape(channels=2048, height=14, width=14)
+    """
+    return analysis_of(resolve(source, overrides), input_shape(input))
+
+
+def analysis_of(resolved: Resolved, input: Shape | None = None) -> Analysis:
+    """The numbers of a resolved network, at its own input or another one."""
+    size = input or resolved.network.input
+    costs = Costs(size)
+    with resolved.placing():
+        parts = [_part(resolved, part, costs) for part in resolved.parts]
+        auxiliaries = _auxiliaries(resolved, size)
+    stem, *stages, head = parts
     return Analysis(
-        name=spec.name,
-        input=input or spec.input,
+        name=resolved.name,
+        input=size,
         stem=stem,
         stages=tuple(stages),
         head=head,
-        auxiliaries=_auxiliaries(spec, elaboration, input or spec.input),
+        auxiliaries=auxiliaries,
     )
 
 
-def _auxiliaries(spec: Spec, elaboration: Elaboration, input: Shape) -> tuple[Part, ...]:
+def _part(resolved: Resolved, part: Part, costs: Costs) -> PartAnalysis:
+    layers = [(i, resolved.network.layers[i]) for i in part.layers]
+    if resolved.elaboration:
+        lines = _spec_lines(resolved.elaboration, part, layers, costs)
+    else:
+        lines = _layer_lines(part, layers, costs)
+    return PartAnalysis(name=part.name, lines=tuple(lines), output=costs.size)
+
+
+def _spec_lines(
+    elaboration: Elaboration, part: Part, layers: Sequence[Indexed], costs: Costs
+) -> list[Line]:
+    """A line for each term of the spec, and for what no term stands for."""
+    spec, lines = elaboration.spec, []
+    rows = spec.stages[part.name].rows if part.name in spec.stages else ()
+    terms: Sequence[Row | HeadLayer] = rows
+    for path, run in groupby(layers, key=lambda layer: elaboration.origins[layer[0]].path):
+        if path[0] != "stages":
+            terms = spec.stem if path[0] == "stem" else spec.head
+        term = terms[last] if isinstance(last := path[-1], int) else None
+        cost = costs.of(run)
+        if isinstance(term, Row):
+            cost = replace(cost, blocks=term.repeats if term.is_block else 0)
+        lines.append(Line(text=_text(term), output=costs.size, cost=cost))
+    return lines
+
+
+def _text(term: Row | HeadLayer | None) -> str:
+    match term:
+        case None:
+            return "norm, activation"
+        case Row():
+            return format_row(term)
+        case _:
+            return format_layer(term)
+
+
+def _layer_lines(part: Part, layers: Sequence[Indexed], costs: Costs) -> list[Line]:
+    """Without a spec, a line for each block and for what stands between blocks; equal neighbours
+    share one."""
+    runs = groupby(layers, key=lambda layer: part.block_at(layer[0]))
+    pieces = [(number, [layer for _, layer in run]) for number, run in runs]
+    lines, position = [], part.layers.start
+    for text, equal in groupby(pieces, key=lambda piece: layers_text(piece[1])):
+        group = list(equal)
+        stop = position + sum(len(piece) for _, piece in group)
+        cost = costs.of(layers[position - part.layers.start : stop - part.layers.start])
+        blocks = sum(number is not None for number, _ in group)
+        times = f" x {len(group)}" if len(group) > 1 else ""
+        lines.append(Line(text + times, costs.size, replace(cost, blocks=blocks)))
+        position = stop
+    return lines
+
+
+def _auxiliaries(resolved: Resolved, input: Shape) -> tuple[PartAnalysis, ...]:
     """Classifiers that run in training only: they have params, and no layers or MACs that count."""
-    network, origins = elaboration.network, elaboration.aux_origins
-    found = []
-    names = sorted(spec.aux, key=elaboration.blocks.__getitem__)
-    for i, (name, aux) in enumerate(zip(names, network.auxiliaries, strict=True)):
-        size: Size = input
-        sizes = Sizes()
-        for j, layer in enumerate(network.layers[: aux.behind]):
-            size = sizes.after(layer, size, (j,))
-        layers = [(j, layer, origins[i][j]) for j, layer in enumerate(aux.layers)]
-        part = _Costs(size).part(f"aux {name}", layers, spec.aux[name])
-        found.append(part.with_params_alone())
-    return tuple(found)
-
-
-class _Costs:
-    """A walk over the layers that measures every object once for each size."""
-
-    def __init__(self, size: Size) -> None:
-        self.size = size
-        self.known: dict[tuple[int, Size], tuple[Cost, Size]] = {}
-
-    def part(
-        self,
-        name: str,
-        layers: Sequence[tuple[int, Layer, Origin]],
-        words: Sequence[Row | HeadLayer],
-    ) -> Part:
-        """A line for each word, and for what no word of the page stands for."""
-        lines = []
-        for path, run in groupby(layers, key=lambda found: found[2].path):
-            word = words[last] if isinstance(last := path[-1], int) else None
-            lines.append(self._line(word, [(i, layer) for i, layer, _ in run]))
-        return Part(name=name, lines=tuple(lines), output=self.size)
-
-    def _line(self, word: Row | HeadLayer | None, layers: list[tuple[int, Layer]]) -> Line:
-        cost = Cost()
-        for _, run in groupby(layers, key=lambda found: id(found[1])):
-            cost += self._repeated(list(run))
-        if isinstance(word, Row):
-            blocks = word.repeats if convolves(word) else 0  # a pool alone is no block
-            cost, text = replace(cost, blocks=blocks), format_row(word)
-        elif word is None:
-            text = "norm, activation"
+    network, elaboration = resolved.network, resolved.elaboration
+    if not network.auxiliaries:
+        return ()
+    sizes, parts = Sizes(), []
+    blocks = elaboration.blocks if elaboration else {}
+    names = {block.stop: name for name, block in blocks.items()}
+    for number, auxiliary in enumerate(network.auxiliaries):
+        costs = Costs(sizes.after_all(network.layers[: auxiliary.position], input))
+        name, lines = f"aux {number + 1}", list[Line]()
+        layers = list(enumerate(auxiliary.layers))
+        if elaboration:
+            block = names[auxiliary.position]
+            name, terms = f"aux {block}", elaboration.spec.aux[block]
+            origins = elaboration.aux_origins[number]
+            for path, run in groupby(layers, key=lambda layer: origins[layer[0]].path):
+                cost = costs.of(run)
+                lines.append(Line(format_layer(terms[int(path[-1])]), costs.size, cost))
         else:
-            text = format_layer(word)
-        return Line(text=text, output=self.size, cost=cost)
-
-    def _repeated(self, run: list[tuple[int, Layer]]) -> Cost:
-        """One layer again and again: from where it leaves the size alone it costs the same."""
-        cost = Cost()
-        for done, (i, layer) in enumerate(run, 1):
-            before = self.size
-            once = self._step(i, layer)
-            if self.size == before:
-                return cost + once.times(len(run) - done + 1)
-            cost += once
-        return cost
-
-    def _step(self, i: int, layer: Layer) -> Cost:
-        key = id(layer), self.size
-        if key not in self.known:
-            steps, after = traced(layer, self.size, (i,))
-            cost = Cost(
-                layers=depth(layer),
-                params=params(layer),
-                macs=macs(steps),
-                buffers=buffers(layer),
-                activations=activations(steps),
-                blur_macs=blur_macs(steps),
-            )
-            self.known[key] = cost, after
-        cost, self.size = self.known[key]
-        return cost
+            cost = costs.of(layers)
+            lines.append(Line(layers_text(auxiliary.layers), costs.size, cost))
+        part = PartAnalysis(name=name, lines=tuple(lines), output=costs.size)
+        parts.append(part.with_params_alone())
+    return tuple(parts)

@@ -1,13 +1,12 @@
-"""What one block costs, and what the two blocks of the paper would cost in its place.
+"""What does one block cost, and what would the two blocks of the paper cost in its place?
 
 He et al. 2015, figure 5: a bottleneck costs about as much as a basic block of its inner width. A
-block is taken behind the first of its stage, where channels and map stay as they are; where none
-can stand there, as in plain networks, it is the last one of its row, as it is built. Norms and
-biases are in no formula. What whole stages cost is `report.analysis`; how this is printed,
-`report.block_lines`.
+block is counted after the first of its stage, where channels and map stay as they are; where it
+cannot stand there, as in plain networks, it is the last one of its row, as it is built. Norms and
+biases are in no formula.
 
->>> page, basic, inner = block_costs("resnet50")[0].blocks
->>> page.formula, page.weights
+>>> own, basic, inner = blocks("resnet50")[0].blocks
+>>> own.formula, own.weights
 ('1·1·256·64 + 3·3·64·64 + 1·1·64·256', 69632)
 >>> inner.name, inner.formula, inner.weights
 ('basic, at the inner width 64', '3·3·64·64 + 3·3·64·64', 73728)
@@ -22,21 +21,18 @@ from math import prod
 from typing import Final, TypeAlias, assert_never
 
 from resnet_dsl import ir
-from resnet_dsl.diagnostics import SpecError, fail, nearest
-from resnet_dsl.elaboration import elaborate_with_origins
-from resnet_dsl.elaboration.block_layers import is_residual
-from resnet_dsl.elaboration.draft import Work
-from resnet_dsl.elaboration.stage_plans import paces
-from resnet_dsl.elaboration.term_layers import convolves
+from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.elaboration import elaboration_of
 from resnet_dsl.folds.anatomy import is_bottleneck
 from resnet_dsl.folds.count import macs
-from resnet_dsl.folds.shape import Sizes, Step, traced
+from resnet_dsl.folds.shape import Sizes, sized_visits
+from resnet_dsl.folds.walk import Visit
 from resnet_dsl.folds.weights import weight_shapes
-from resnet_dsl.ir import Shape, Size
+from resnet_dsl.ir import LayerPath, Shape, Size
+from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.language.spec import DEFAULTS, BlockKeys, Settings, Spec, Stage
-from resnet_dsl.notation import Conv, Row, format_row
-from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.sources.resolve import Resolved, Source, resolve
+from resnet_dsl.notation.terms import Conv, Row, format_row
+from resnet_dsl.sources.resolve import Resolved, Source, part_named, with_spec
 
 _Weighted: TypeAlias = ir.Conv | ir.SqueezeExcite | ir.EfficientChannelAttention
 """What multiplies in a block."""
@@ -46,129 +42,150 @@ _EXPANSION: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockCost:
-    """A block, and its weights as a sum of products: kernel, kernel, channels in, channels out."""
+    """A block, and its weights as a sum of products: kernel, kernel, channels in, channels out.
+
+    `times` and `times_macs` are its weights and MACs by those of the spec's block.
+    """
 
     name: str
     row: str
-    terms: tuple[str, ...]
+    formula: str
     weights: int
+    of_width_squared: Fraction
     macs: int
-
-    @property
-    def formula(self) -> str:
-        return " + ".join(self.terms)
+    times: float
+    times_macs: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class RowBlocks:
     """The block of a row, the first of `blocks`, and others in its place.
 
-    Its stage has `count` of it, on maps of the size `output`. It `repeats` where it gets what it
-    gives; else it is the last one of its row.
+    Its stage has `count` of it, on maps of the size `output`; `width` is the w of the formulas. It
+    `repeats` where it gets what it gives; else it is the last one of its row.
     """
 
     stage: str
     count: int
+    width: int
     output: Shape
     repeats: bool
     blocks: tuple[BlockCost, ...]
 
-    @property
-    def width(self) -> int:
-        """The w of the formulas."""
-        return self.output.channels
 
-    def of_square(self, block: BlockCost) -> Fraction:
-        """The weights of a block by w²."""
-        return Fraction(block.weights, self.width**2)
+def blocks(
+    source: Source,
+    input: Input | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    stage: str | None = None,
+) -> list[RowBlocks]:
+    """The blocks of a spec, row by row, or those of one stage; pools alone are not blocks.
 
-    def times(self, block: BlockCost) -> Fraction:
-        """The weights of a block by those of the page's."""
-        return Fraction(block.weights, self.blocks[0].weights)
-
-
-def block_costs(
-    source: Source, input: str | Sequence[int] | None = None, stage: str | None = None
-) -> list[Compared]:
-    """The blocks of a page, row by row, or those of one stage; pools alone are no block.
-
-    Raises `SpecError` where the source is no network, cannot take that input, or has no such stage.
+    Raises `SpecError` where the source is not a network, cannot take that input, has no such stage,
+    or has no spec.
     """
-    resolved = resolve(source)
-    stages = resolved.spec.stages
-    if stage is not None and stage not in stages:
-        guess = nearest(stage, stages)
-        help = f"did you mean {guess!r}?" if guess else f"stages are {', '.join(stages)}"
-        raise fail("value", f"{stage!r} is no stage of this page", help=help)
-    sizes: list[Size] = [input_shape(input) or resolved.spec.input]
+    resolved = with_spec(source, overrides)
+    stages = resolved.parts[1:-1]
+    chosen = [part_named(stages, stage)] if stage is not None else stages
+    sizes: list[Size] = [input_shape(input) or resolved.network.input]
     with resolved.placing():
         known = Sizes()
         for i, layer in enumerate(resolved.network.layers):
-            sizes.append(known.after(layer, sizes[-1], (i,)))
+            sizes.append(known.after(layer, sizes[-1], LayerPath((i,))))
     return [
-        _compared(name, resolved, row, numbers, sizes)
-        for name in ([stage] if stage else stages)
-        for row, numbers in _rows(stages[name]).items()
+        _compared(part.name, resolved, row, numbers, sizes)
+        for part in chosen
+        for row, numbers in _rows(resolved, part.name).items()
     ]
 
 
-def _rows(stage: Stage) -> dict[Row, list[int]]:
+def _rows(resolved: Resolved, stage: str) -> dict[Row, list[int]]:
     """The different rows of a stage, and the numbers of their blocks."""
-    found: dict[Row, list[int]] = {}
+    assert resolved.elaboration is not None
+    rows: dict[Row, list[int]] = {}
     number = 0
-    for row in filter(convolves, stage.rows):
-        blocks = range(number + 1, number + 1 + row.repeats)
-        found.setdefault(replace(row, repeats=1), []).extend(blocks)
-        number += row.repeats
-    return found
+    for row in resolved.elaboration.spec.stages[stage].rows:
+        if row.is_block:
+            numbers = range(number + 1, number + 1 + row.repeats)
+            rows.setdefault(replace(row, repeats=1), []).extend(numbers)
+            number += row.repeats
+    return rows
 
 
 def _compared(
-    name: str, resolved: Resolved, row: Row, numbers: list[int], sizes: list[Size]
-) -> Compared:
+    stage: str, resolved: Resolved, row: Row, numbers: list[int], sizes: list[Size]
+) -> RowBlocks:
     """A row's block beside others, at the size that its last one gives."""
-    spec, found = resolved.spec, resolved.elaboration
-    stop = found.blocks[f"{name}.{numbers[-1]}"]
-    output = sizes[stop]
+    elaboration = resolved.elaboration
+    assert elaboration is not None
+    spec, layers = elaboration.spec, elaboration.blocks[f"{stage}.{numbers[-1]}"]
+    output = sizes[layers.stop]
     assert isinstance(output, Shape), output
-    dilation = paces(Work(spec.input), spec)[name].dilation
-    steps = _repeated(row, spec.settings(spec.stages[name]), output, dilation)
-    repeats = steps is not None
-    if steps is None:  # as the network has it
-        earlier = (end for end in found.blocks.values() if end < stop)
-        start = max((found.stages[name].start, *earlier))
-        steps = traced(ir.Sequence(resolved.network.layers[start:stop]), sizes[start])[0]
-    own = _cost("page", row, steps)
-    others = (_other(kind, other, output) for kind, other in _others(row, output.channels))
-    different: dict[tuple[str, ...], BlockCost] = {own.terms: own}
-    for other in others:
-        different.setdefault(other.terms, other)
-    return Compared(
-        stage=name,
+    settings = spec.settings(spec.stages[stage])
+    visits = _repeated(row, settings, output, elaboration.stages[stage].plan.dilation)
+    repeats = visits is not None
+    if visits is None:  # as the network has it
+        built = ir.Sequence(resolved.network.layers[layers.start : layers.stop])
+        visits = sized_visits(built, sizes[layers.start])[0]
+    own = _Counted("spec", row, visits)
+    others = [_other(kind, other, output) for kind, other in _others(row, output.channels)]
+    different: dict[tuple[str, ...], _Counted] = {}
+    for counted in (own, *others):
+        different.setdefault(counted.terms, counted)
+    return RowBlocks(
+        stage=stage,
         count=len(numbers),
+        width=output.channels,
         output=output,
         repeats=repeats,
-        blocks=tuple(different.values()),
+        blocks=tuple(counted.beside(own, output.channels) for counted in different.values()),
     )
 
 
-def _repeated(row: Row, settings: Settings, size: Shape, dilation: int = 1) -> list[Step] | None:
-    """The steps of a block that gets what it gives, behind another; None where none can."""
-    if not is_residual(row, settings):
+class _Counted:
+    """A block with its products, weights and MACs."""
+
+    def __init__(self, name: str, row: Row, visits: Sequence[Visit[Size]]) -> None:
+        weighted = [(v.path, v.node) for v in visits if isinstance(v.node, _Weighted)]
+        self.name, self.row = name, format_row(row)
+        self.terms = tuple(_term(path, leaf) for path, leaf in weighted)
+        self.weights = sum(_weights(leaf) for _, leaf in weighted)
+        self.macs = macs(visits)
+
+    def beside(self, own: _Counted, width: int) -> BlockCost:
+        """Its cost, by that of the spec's block."""
+        return BlockCost(
+            name=self.name,
+            row=self.row,
+            formula=" + ".join(self.terms),
+            weights=self.weights,
+            of_width_squared=Fraction(self.weights, width**2),
+            macs=self.macs,
+            times=self.weights / own.weights,
+            times_macs=self.macs / own.macs,
+        )
+
+
+def _repeated(
+    row: Row, settings: Settings, size: Shape, dilation: int = 1
+) -> list[Visit[Size]] | None:
+    """The nodes of a block that gets what it gives, after another; None where it cannot."""
+    if settings.shortcut == "none":
         return None
     keys = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    keys["first_dilation"] = "new"  # as behind a stage of the same dilation
+    keys["first_dilation"] = "new"  # as after a stage of the same dilation
     if not settings.projects:
         del keys["projection"]
     stage = Stage(rows=(replace(row, repeats=2),), dilation=dilation)
-    page = Spec(input=size, stem=(), block=BlockKeys(**keys), stages={"stage": stage}, head=())
+    spec = Spec(input=size, stem=(), block=BlockKeys(**keys), stages={"stage": stage}, head=())
     try:
-        found = elaborate_with_origins(page)
+        elaboration = elaboration_of(spec)
     except SpecError:
         return None
-    (end, _), layers = found.blocks.values(), found.network.layers
-    keeps = traced(ir.Sequence(layers[:end]), size)[1] == size
-    return traced(ir.Sequence(layers[end:]), size)[0] if keeps else None
+    (first, _), layers = elaboration.blocks.values(), elaboration.network.layers
+    keeps = sized_visits(ir.Sequence(layers[: first.stop]), size)[1] == size
+    return sized_visits(ir.Sequence(layers[first.stop :]), size)[0] if keeps else None
 
 
 def _others(row: Row, width: int) -> Iterator[tuple[str, Row]]:
@@ -197,30 +214,19 @@ def _bottleneck(width: int) -> Row:
     return Row(branches=(tuple(Conv(kernel=k, channels=c) for k, c in kernels),))
 
 
-def _other(name: str, row: Row, size: Shape) -> BlockCost:
+def _other(name: str, row: Row, size: Shape) -> _Counted:
     last = row.layers[-1]
     assert isinstance(last, Conv), row
-    steps = _repeated(row, DEFAULTS, size._replace(channels=last.channels))
-    assert steps is not None, row
-    return _cost(name, row, steps)
+    visits = _repeated(row, DEFAULTS, size._replace(channels=last.channels))
+    assert visits is not None, row
+    return _Counted(name, row, visits)
 
 
-def _cost(name: str, row: Row, steps: Sequence[Step]) -> BlockCost:
-    weighted = [(step, step.leaf) for step in steps if isinstance(step.leaf, _Weighted)]
-    return BlockCost(
-        name=name,
-        row=format_row(row),
-        terms=tuple(_term(step, leaf) for step, leaf in weighted),
-        weights=sum(_weights(leaf) for _, leaf in weighted),
-        macs=macs(steps),
-    )
-
-
-def _term(step: Step, leaf: _Weighted) -> str:
+def _term(path: LayerPath, leaf: _Weighted) -> str:
     match leaf:
         case ir.Conv(in_channels=i, out_channels=o, kernel=k, groups=groups):
             product = f"{k}·{k}·{i}·{o}" + (f"/{groups}" if groups > 1 else "")
-            return f"projection: {product}" if "shortcut" in step.path else product
+            return f"projection: {product}" if "shortcut" in path else product
         case ir.SqueezeExcite(channels=channels, hidden=hidden):
             return f"se: 2·{channels}·{hidden}"
         case ir.EfficientChannelAttention(kernel=k):

@@ -1,23 +1,20 @@
-"""One side of a comparison: a page in its parts, and which of its words make a difference there.
-
-What differs between two of them is `report.diff`.
-"""
+"""One side of a comparison: a spec in its parts, and which of its keys make a difference there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from resnet_dsl.diagnostics import SpecError
-from resnet_dsl.elaboration import Elaboration, elaborate_with_origins, speaks_of_strides
-from resnet_dsl.elaboration.draft import Work
-from resnet_dsl.elaboration.stage_plans import paces
-from resnet_dsl.ir import Layer, Network, Path, Shape, Size
-from resnet_dsl.language.spec import Settings, Spec, Stage, default_bias
-from resnet_dsl.notation import format_layer, format_row
-from resnet_dsl.report.analysis import Analysis, Cost
-from resnet_dsl.sources.resolve import Source, resolve
+from resnet_dsl.elaboration import Elaboration
+from resnet_dsl.folds.cost import Cost
+from resnet_dsl.ir import Layer, Size
+from resnet_dsl.language.spec import CHOICES, Settings, default_bias
+from resnet_dsl.notation.terms import format_layer, format_row
+from resnet_dsl.recovery.inferred import Inferred
+from resnet_dsl.recovery.network_spec import Recovered
+from resnet_dsl.recovery.stage_rows import setting_of
+from resnet_dsl.report.analysis import Analysis
 
 _SETTINGS: Final = tuple(field.name for field in fields(Settings))
 _MOVES: Final = ("stride", "dilation")
@@ -25,137 +22,135 @@ _ROOT: Final = ("weights", "norm", "activation", "bias")
 """Settings that hold in stem and head as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """A page and its network, counted at the page's input or another one."""
-
-    spec: Spec
-    elaboration: Elaboration
-    cost: Analysis
-
-    @classmethod
-    def of(cls, source: Source, input: Shape | None = None) -> Side:
-        """What a user calls a network; `SpecError` where it is none, or cannot take the input."""
-        found = resolve(source)
-        return cls(found.spec, found.elaboration, found.analysis(input))
-
-    @property
-    def network(self) -> Network:
-        """The network at the input that it is counted at."""
-        return replace(self.elaboration.network, input=self.cost.input)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SidePart:
+class ComparedPart:
     """The stem, a stage, the head or an auxiliary classifier of one side.
 
-    `texts` are its rows or layers; `keys` the values that hold in it, said or not, None for a bias
-    that the norm decides and a stride that stands in the rows; `before` is the size that comes in.
+    `texts` are its rows or layers; `keys` the values that hold in it, given or not, None for a bias
+    that the norm decides and a stride that is written in the rows; `before` is the size that comes
+    in. `shown` and `bias` are what the layers show of the keys, None where that is not known.
     """
 
-    path: Path
+    kind: str
     name: str
     texts: tuple[str, ...]
     keys: dict[str, Any]
     layers: tuple[Layer, ...]
-    before: Size | None
+    before: Size | None = None
     cost: Cost
+    shown: Inferred | None = None
+    bias: bool | None = None
 
     @property
     def is_stage(self) -> bool:
-        return self.path[0] == "stages"
+        """Whether it is a stage."""
+        return self.kind == "stages"
+
+    def depends_on(self, key: str, value: Any) -> bool:
+        """Whether the part would be another one if a key had another value."""
+        if self.shown is None or key not in _SETTINGS:
+            return True
+        if key in CHOICES:
+            return value not in self.shown.choices[key]
+        if key == "bias":
+            usual = default_bias(normed=self.keys["norm"] != "none")
+            return self.bias is not None and self.bias != (usual if value is None else value)
+        return getattr(self.shown, key) not in (None, value)
 
 
-def parts(side: Side) -> list[SidePart]:
-    """All parts, in order.
-
-    >>> [part.name for part in parts(Side.of("cifar/resnet20"))]
-    ['stem', 'conv2_x', 'conv3_x', 'conv4_x', 'head']
-    """
-    found = side.cost.parts
-    befores = (side.cost.input, *(part.output for part in found[:-1]))
-    return [
-        SidePart(
-            path=path,
-            name=part.name,
-            texts=texts,
-            keys=keys,
-            layers=_layers(side.elaboration, path),
-            before=None if path[0] == "aux" else before,
-            cost=part.cost,
+def compared_parts(
+    elaboration: Elaboration, analysis: Analysis, recovered: Recovered | None
+) -> list[ComparedPart]:
+    """All parts of a spec, in order."""
+    root, layers = elaboration.spec.settings(), elaboration.network.layers
+    common = {key: getattr(root, key) for key in _ROOT}
+    before: Size | None = analysis.input
+    parts = []
+    evidence = _evidence(recovered, root.norm != "none")
+    for (kind, name, texts, keys, indices), part in zip(
+        _described(elaboration, common),
+        (analysis.stem, *analysis.stages, analysis.head),
+        strict=True,
+    ):
+        shown, bias = evidence.get(name if kind == "stages" else kind, (None, None))
+        parts.append(
+            ComparedPart(
+                kind=kind,
+                name=name,
+                texts=texts,
+                keys=keys,
+                layers=layers[indices.start : indices.stop],
+                before=before,
+                cost=part.cost,
+                shown=shown,
+                bias=bias,
+            )
         )
-        for (path, texts, keys), part, before in zip(_said(side), found, befores, strict=True)
-    ]
+        before = part.output
+    return [*parts, *_auxiliary_parts(elaboration, analysis, recovered, common)]
 
 
-def _said(side: Side) -> Iterator[tuple[Path, tuple[str, ...], dict[str, Any]]]:
-    """Path, texts and keys of each part."""
-    spec = side.spec
-    root = {key: getattr(spec.settings(), key) for key in _ROOT}
-    moves = paces(Work(spec.input), spec)
-    yield ("stem",), tuple(map(format_layer, spec.stem)), root
+def _auxiliary_parts(
+    elaboration: Elaboration,
+    analysis: Analysis,
+    recovered: Recovered | None,
+    common: dict[str, Any],
+) -> Iterator[ComparedPart]:
+    spec = elaboration.spec
+    names = sorted(spec.aux, key=lambda block: elaboration.blocks[block].stop)
+    for number, block in enumerate(names):
+        yield ComparedPart(
+            kind="aux",
+            name=f"aux {block}",
+            texts=tuple(map(format_layer, spec.aux[block])),
+            keys={"after": block, **common},
+            layers=elaboration.network.auxiliaries[number].layers,
+            cost=analysis.auxiliaries[number].cost,
+            shown=recovered.auxiliary_heads[number] if recovered else None,
+        )
+
+
+_Described = tuple[str, str, tuple[str, ...], dict[str, Any], range]
+
+
+def _described(elaboration: Elaboration, common: dict[str, Any]) -> Iterator[_Described]:
+    """Kind, name, texts, keys and layers of stem, stages and head."""
+    spec = elaboration.spec
+    yield "stem", "stem", tuple(map(format_layer, spec.stem)), common, elaboration.stem
     for name, stage in spec.stages.items():
-        settings = {key: getattr(spec.settings(stage), key) for key in _SETTINGS}
-        stride = None if speaks_of_strides(stage.rows) else moves[name].stride
-        keys = {"stride": stride, "dilation": moves[name].dilation, **settings}
-        yield ("stages", name), tuple(map(format_row, stage.rows)), keys
-    yield ("head",), tuple(map(format_layer, spec.head)), root
-    for i, block in enumerate(sorted(spec.aux, key=side.elaboration.blocks.__getitem__)):
-        yield ("aux", i), tuple(map(format_layer, spec.aux[block])), {"behind": block, **root}
+        record, settings = elaboration.stages[name], spec.settings(stage)
+        keys = {
+            "stride": None if record.writes_strides else record.plan.stride,
+            "dilation": record.plan.dilation,
+            **{key: getattr(settings, key) for key in _SETTINGS},
+        }
+        yield "stages", name, tuple(map(format_row, stage.rows)), keys, record.layers
+    yield "head", "head", tuple(map(format_layer, spec.head)), common, elaboration.head
 
 
-def _layers(found: Elaboration, path: Path) -> tuple[Layer, ...]:
-    match path:
-        case ("stages", str(name)):
-            run = found.stages[name]
-        case ("aux", int(number)):
-            return found.network.auxiliaries[number].layers
-        case ("head",):
-            run = found.head
-        case _:
-            run = found.stem
-    return found.network.layers[run.start : run.stop]
+def _evidence(recovered: Recovered | None, normed: bool) -> dict[str, tuple[Inferred, bool | None]]:
+    """What the layers of each part show of its keys, and the bias that holds for them."""
+    if recovered is None:
+        return {}
+    norm = recovered.elaboration.spec.settings().norm
+    stages = {
+        name: (
+            stage.inferred,
+            stage.bias(norm if stage.inferred.norm is None else stage.inferred.norm),
+        )
+        for name, stage in recovered.stages.items()
+    }
+    stem_bias = setting_of(recovered.stem_biases, default_bias(normed=normed))
+    return {"stem": (recovered.stem, stem_bias), "head": (recovered.head, None), **stages}
 
 
-def keys_apart(side: Side, part: SidePart, other: Side) -> dict[str, Any]:
-    """The keys that a stage would have to say itself on the other side's page."""
+def keys_of_its_own(
+    part: ComparedPart, stage_keys: dict[str, Any], common: Settings
+) -> dict[str, Any]:
+    """The keys that a stage would need under other settings."""
     if not part.is_stage:
         return {}
-    stage, common = side.spec.stages[part.name], other.spec.settings()
-    moves = {key: getattr(stage, key) for key in _MOVES if getattr(stage, key) is not None}
+    moves = {key: stage_keys[key] for key in _MOVES if stage_keys[key] is not None}
     apart = {key: part.keys[key] for key in _SETTINGS if part.keys[key] != getattr(common, key)}
-    changes = {key for key in apart if matters(side, part, key, getattr(common, key))}
-    return {**moves, **{key: value for key, value in apart.items() if key in changes}}
-
-
-def matters(side: Side, part: SidePart, key: str, value: Any) -> bool:
-    """Whether a part is another one, or none at all, where its page says another value.
-
-    >>> side = Side.of("cifar/resnet20")
-    >>> stage = parts(side)[2]
-    >>> matters(side, stage, "stride_on", "first"), matters(side, stage, "shortcut", "none")
-    (False, True)
-    """
-    if key not in _SETTINGS:
-        return True
-    spec, stages = side.spec, side.spec.stages
-    if part.is_stage:
-        stage = _saying(spec, stages[part.name], key, value)
-        spec = replace(spec, stages={**stages, part.name: stage})
-    else:  # what stages have from `block:` stays theirs
-        kept = {
-            name: _saying(spec, stage, key, getattr(spec.settings(stage), key))
-            for name, stage in stages.items()
-        }
-        spec = replace(spec, block=replace(spec.block, **{key: value}), stages=kept)
-    try:
-        return _layers(elaborate_with_origins(spec), part.path) != part.layers
-    except SpecError:
-        return key != "projection"  # it may not be said where nothing projects
-
-
-def _saying(spec: Spec, stage: Stage, key: str, value: Any) -> Stage:
-    """A stage with another value; a bias that is left to the norm is said."""
-    if key == "bias" and value is None:
-        value = default_bias(normed=spec.settings(stage).norm != "none")
-    return replace(stage, **{key: value})
+    needed = {k: v for k, v in apart.items() if part.depends_on(k, getattr(common, k))}
+    return {**moves, **needed}

@@ -1,12 +1,12 @@
-"""Two networks side by side: the words in which their pages differ, and what the difference costs.
+"""What differs between two networks? The keys and rows of their specs, and what that costs.
 
-They are equal when the networks are, and nothing is said then. Otherwise both are compared as
-`recover` says them: in normal form, different networks have different pages. Names, comments,
-`expect`, `init` and what authors call their stages are in no network, and are not compared. How a
-difference is printed is `report.diff_lines`.
+They are equal when the networks are, and nothing else is listed then. Otherwise both are compared
+as `recover` expresses them: in normal form, different networks have different specs. Names,
+comments, `expect`, `init` and names of stages are not part of a network, and are not compared. A
+network without a normal form is compared as it is written; without any spec, layer by layer.
 
->>> found = diff("resnet50", "paper/resnet50")
->>> [(part.name, word.key, word.a, word.b) for part in found.parts for word in part.words]
+>>> differences = diff("resnet50", "paper/resnet50")
+>>> [(part.name, key.key, key.a, key.b) for part in differences.parts for key in part.keys]
 [('all stages', 'stride_on', 'spatial', 'first')]
 """
 
@@ -14,29 +14,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any, Final, TypeAlias
 
 from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.elaboration import Elaboration
+from resnet_dsl.folds.cost import Cost
 from resnet_dsl.folds.field import receptive_field
-from resnet_dsl.recovery import recover
-from resnet_dsl.report.analysis import Cost
-from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.report.compared_parts import Side, SidePart, keys_apart, matters, parts
-from resnet_dsl.sources.resolve import Source
+from resnet_dsl.ir import Layer, Network, Shape
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.spec import NORMS
+from resnet_dsl.recovery.network_spec import Recovered, recovered
+from resnet_dsl.report.analysis import Analysis, analysis_of
+from resnet_dsl.report.compared_parts import ComparedPart, compared_parts, keys_of_its_own
+from resnet_dsl.report.layer_text import layer_text
+from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
 Value: TypeAlias = str | int | float | tuple[str, ...] | None
 Both: TypeAlias = tuple[int, int]
 _ALIKE: Final = 0.5
 """Stages are compared by their blocks where at least half of them are the same, else by number."""
-_UNSAID: Final = {"bias": "where no norm follows", "stride": "in the rows"}
+_NOT_GIVEN: Final = {"bias": "where no norm follows", "stride": "in the rows"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A key, or `rows` or `layers`, and what both pages say; None where a page has no such part."""
+class DifferingKey:
+    """A key, or `rows` or `layers`, and its values on both sides; None where one has no such
+    part."""
 
     key: str
     a: Value
@@ -45,10 +51,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDiff:
-    """A part that differs: in words, or in what it costs where other parts have other words."""
+    """A part that differs: in its keys, or in what it costs where other parts differ in theirs."""
 
     name: str
-    words: tuple[Word, ...]
+    keys: tuple[DifferingKey, ...]
     params: Both = (0, 0)
     macs: Both = (0, 0)
 
@@ -57,7 +63,9 @@ class PartDiff:
 class Diff:
     """Two networks, by their names; without parts where they are equal.
 
-    `refused` is one that has no page in normal form: both are then compared as they are written.
+    `refused` is the name of a network that has no spec in normal form: both are then compared as
+    they are written or, `by_layer`, layer by layer. `notes` are what a lifted model or file of
+    weights does not show.
     """
 
     equal: bool
@@ -66,162 +74,277 @@ class Diff:
     parts: tuple[PartDiff, ...]
     totals: dict[str, Both]
     refused: str | None = None
+    by_layer: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A network with its numbers, and its spec where it has one, in normal form if possible."""
+
+    name: str
+    resolved: Resolved
+    analysis: Analysis
+    normal: Recovered | None = None
+
+    @property
+    def network(self) -> Network:
+        """The network at the input that it is counted at."""
+        return replace(self.resolved.network, input=self.analysis.input)
+
+    @property
+    def elaboration(self) -> Elaboration:
+        """How it is elaborated."""
+        assert self.resolved.elaboration is not None
+        return self.resolved.elaboration
+
+    def in_normal_form(self) -> _Side:
+        """The same network as `recover` expresses it; `SpecError` where it cannot."""
+        normal = recovered(self.network, self.resolved.elaboration)
+        resolved = Resolved(normal.elaboration.network, normal.elaboration)
+        return replace(self, resolved=resolved, analysis=analysis_of(resolved), normal=normal)
 
 
 def diff(
     a: Source,
     b: Source,
-    input: str | Sequence[int] | None = None,
+    input: Input | None = None,
+    overrides: Sequence[str] = (),
+    *,
     names: tuple[str, str] | None = None,
 ) -> Diff:
     """What differs between two networks, each a path, a zoo name, a Spec or a Network.
 
-    `input` takes the place of both pages' own. Raises `SpecError` where one is no network, or
-    cannot take that input.
+    `input` takes the place of both own sizes, `overrides` hold for both; `names` are printed for
+    them. Raises `SpecError` where one is not a network, or cannot take that input.
     """
-    one, other = (Side.of(source, input_shape(input)) for source in (a, b))
-    names = names or (one.spec.name or "a", other.spec.name or "b")
-    equal = one.network == other.network
-    totals = {
-        "layers": (one.cost.layers, other.cost.layers),
-        "params": (one.cost.params, other.cost.params),
-        "macs": (one.cost.macs, other.cost.macs),
-        "receptive_field": (receptive_field(one.network), receptive_field(other.network)),
-    }
-    found: tuple[PartDiff, ...] = ()
-    refused = None
-    if not equal:
-        sides, refused = _comparable((one, other), names)
-        found = tuple(_differing(*sides))
-    return Diff(equal=equal, a=names[0], b=names[1], parts=found, totals=totals, refused=refused)
+    shape = input_shape(input)
+    given = names or (None, None)
+    sides = [
+        _side(source, shape, overrides, given[i] or "ab"[i], named=given[i] is not None)
+        for i, source in enumerate((a, b))
+    ]
+    left, right = sides
+    parts: tuple[PartDiff, ...] = ()
+    refused, by_layer = None, False
+    if left.network != right.network:
+        normal, refused = _normal_forms(sides)
+        if normal:
+            parts = tuple(_differing(*normal))
+        elif left.resolved.elaboration and right.resolved.elaboration:
+            parts = tuple(_differing(left, right))
+        else:
+            parts, by_layer = tuple(_differing_layers(left, right)), True
+    return Diff(
+        equal=left.network == right.network,
+        a=left.name,
+        b=right.name,
+        parts=parts,
+        totals=_totals(left, right),
+        refused=refused,
+        by_layer=by_layer,
+    )
 
 
-def _comparable(
-    sides: tuple[Side, Side], names: tuple[str, str]
-) -> tuple[tuple[Side, Side], str | None]:
-    """Both sides in normal form; where one has none, as they are, and which one it is."""
+def _side(
+    source: Source, input: Shape | None, overrides: Sequence[str], name: str, *, named: bool
+) -> _Side:
+    resolved = resolve(source, overrides)
+    own = name if named else resolved.name or name
+    return _Side(name=own, resolved=resolved, analysis=analysis_of(resolved, input))
+
+
+def _normal_forms(sides: Sequence[_Side]) -> tuple[list[_Side], str | None]:
+    """Both sides in normal form; none, and the name of the side that has none."""
     normal = []
-    for side, name in zip(sides, names, strict=True):
+    for side in sides:
         try:
-            normal.append(Side.of(recover(side.network)))
+            normal.append(side.in_normal_form())
         except SpecError:
-            return sides, name
-    return (normal[0], normal[1]), None
+            return [], side.name
+    return normal, None
 
 
-_Pair: TypeAlias = tuple[SidePart | None, SidePart | None]
+def _totals(a: _Side, b: _Side) -> dict[str, Both]:
+    counts = {
+        key: (getattr(a.analysis, key), getattr(b.analysis, key))
+        for key in ("layers", "params", "macs")
+    }
+    fields = receptive_field(a.resolved.network), receptive_field(b.resolved.network)
+    return {**counts, "receptive_field": fields}
 
 
-def _differing(a: Side, b: Side) -> Iterator[PartDiff]:
-    """The parts that differ; first what is said once for all of them."""
-    pairs = list(_pairs(parts(a), parts(b)))
-    words = [list(_words(a, b, *pair)) for pair in pairs]
-    shared = _shared(pairs, words)
+# ---------------------------------------------------------------- by specs
+
+_Pair: TypeAlias = tuple[ComparedPart | None, ComparedPart | None]
+
+
+def _differing(a: _Side, b: _Side) -> Iterator[PartDiff]:
+    """The parts that differ; first what holds for all of them."""
+    parts = [compared_parts(s.elaboration, s.analysis, s.normal) for s in (a, b)]
+    pairs = list(_pairs(*parts))
+    keys = [list(_differing_keys(a, b, *pair)) for pair in pairs]
+    shared = _shared(pairs, keys)
     common = {
-        "input": _differences({"input": str(a.cost.input)}, {"input": str(b.cost.input)}),
+        "input": _differences({"input": str(a.analysis.input)}, {"input": str(b.analysis.input)}),
         "all stages": [*shared, *_differences(_rates(a), _rates(b))],
     }
-    yield from (PartDiff(name=name, words=tuple(said)) for name, said in common.items() if said)
-    for (one, other), said in zip(pairs, words, strict=True):
-        is_stage = any(part.is_stage for part in (one, other) if part)
-        hoisted = {word.key for word in shared if is_stage}
-        found = _part_diff(one, other, [word for word in said if word.key not in hoisted])
-        if found.words or found.params[0] != found.params[1] or found.macs[0] != found.macs[1]:
-            yield found
+    yield from (PartDiff(name=name, keys=tuple(own)) for name, own in common.items() if own)
+    for (left, right), own in zip(pairs, keys, strict=True):
+        is_stage = any(part.is_stage for part in (left, right) if part)
+        hoisted = {key.key for key in shared if is_stage}
+        part = _part_diff(left, right, [key for key in own if key.key not in hoisted])
+        if part.keys or part.params[0] != part.params[1] or part.macs[0] != part.macs[1]:
+            yield part
 
 
-def _rates(side: Side) -> dict[str, Any]:
-    """The keys of a page that speak of all its stages."""
-    return {"drop_path": side.spec.drop_path, "output_stride": side.spec.output_stride}
+def _rates(side: _Side) -> dict[str, Any]:
+    """The keys of a spec that hold for all its stages."""
+    spec = side.elaboration.spec
+    return {"drop_path": spec.drop_path, "output_stride": spec.output_stride}
 
 
-def _pairs(left: Sequence[SidePart], right: Sequence[SidePart]) -> Iterator[_Pair]:
+def _pairs(left: Sequence[ComparedPart], right: Sequence[ComparedPart]) -> Iterator[_Pair]:
     """Parts of one kind in order; where many have the same blocks, those beside each other."""
     for kind in ("stem", "stages", "head", "aux"):
-        one, other = ([part for part in side if part.path[0] == kind] for side in (left, right))
-        blocks = [list(map(_blocks, side)) for side in (one, other)]
-        alike = SequenceMatcher(a=blocks[0], b=blocks[1], autojunk=False)
-        if alike.ratio() < _ALIKE:
-            yield from zip_longest(one, other)
+        own, other = ([part for part in side if part.kind == kind] for side in (left, right))
+        blocks = [list(map(_blocks, side)) for side in (own, other)]
+        matcher = SequenceMatcher(a=blocks[0], b=blocks[1], autojunk=False)
+        if matcher.ratio() < _ALIKE:
+            yield from zip_longest(own, other)
             continue
-        for _, i, j, k, n in alike.get_opcodes():
-            yield from zip_longest(one[i:j], other[k:n])
+        for _, i, j, k, n in matcher.get_opcodes():
+            yield from zip_longest(own[i:j], other[k:n])
 
 
-def _blocks(part: SidePart) -> tuple[str, ...]:
+def _blocks(part: ComparedPart) -> tuple[str, ...]:
     """The rows of a stage, however often they repeat; the block that a classifier reads."""
-    if "behind" in part.keys:
-        return (part.keys["behind"],)
+    if "after" in part.keys:
+        return (part.keys["after"],)
     return tuple(re.sub(r" x \d+$", "", text) for text in part.texts)
 
 
-def _words(a: Side, b: Side, one: SidePart | None, other: SidePart | None) -> Iterator[Word]:
-    """What two parts say, where it makes a difference; of one alone, what the other page lacks."""
-    if one is None or other is None:
-        left, right = _alone(a, one, b), _alone(b, other, a)
-        yield from (Word(key=key, a=left.get(key), b=right.get(key)) for key in left | right)
-    elif one.layers != other.layers or one.keys.get("behind") != other.keys.get("behind"):
-        if one.texts != other.texts:
-            yield Word(key=_texts_are(one), a=one.texts, b=other.texts)
-        for word in _differences(one.keys, other.keys):
-            key = word.key
-            if matters(a, one, key, other.keys[key]) or matters(b, other, key, one.keys[key]):
-                yield word
+def _differing_keys(
+    a: _Side, b: _Side, left: ComparedPart | None, right: ComparedPart | None
+) -> Iterator[DifferingKey]:
+    """What two parts have in their specs, where it makes a difference; of one alone, what the other
+    spec lacks."""
+    if left is None or right is None:
+        own, other = _alone(a, left, b), _alone(b, right, a)
+        yield from (DifferingKey(key=k, a=own.get(k), b=other.get(k)) for k in own | other)
+    elif left.layers != right.layers or left.keys.get("after") != right.keys.get("after"):
+        if left.texts != right.texts:
+            yield DifferingKey(key=_key_of_texts(left), a=left.texts, b=right.texts)
+        for differing in _differences(left.keys, right.keys):
+            key = differing.key
+            if left.depends_on(key, right.keys[key]) or right.depends_on(key, left.keys[key]):
+                yield differing
 
 
-def _alone(side: Side, part: SidePart | None, other: Side) -> dict[str, Value]:
+def _alone(side: _Side, part: ComparedPart | None, other: _Side) -> dict[str, Value]:
     if part is None:
         return {}
-    keys = {key: _plain(key, value) for key, value in keys_apart(side, part, other).items()}
-    return {_texts_are(part): part.texts, **keys}
+    spec = side.elaboration.spec
+    stage = spec.stages.get(part.name)
+    given = {key: getattr(stage, key, None) for key in ("stride", "dilation")}
+    keys = keys_of_its_own(part, given, other.elaboration.spec.settings())
+    return {_key_of_texts(part): part.texts, **{k: _plain(k, v) for k, v in keys.items()}}
 
 
-def _texts_are(part: SidePart) -> str:
+def _key_of_texts(part: ComparedPart) -> str:
     return "rows" if part.is_stage else "layers"
 
 
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Word]:
+def _differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[DifferingKey]:
     return [
-        Word(key=key, a=_plain(key, value), b=_plain(key, other[key]))
-        for key, value in one.items()
-        if value != other[key]
+        DifferingKey(key=key, a=_plain(key, value), b=_plain(key, right[key]))
+        for key, value in left.items()
+        if value != right[key]
     ]
 
 
 def _plain(key: str, value: Any) -> Value:
-    """A value as pages say it; of a norm, its kind and the numbers that are not its usual ones."""
+    """A value as specs have it; of a norm, its kind and the numbers that are not the defaults."""
     if value is None:
-        return _UNSAID.get(key, "none")
+        return _NOT_GIVEN.get(key, "none")
     if isinstance(value, str | int | float):
         return value
-    usual = type(value)()
-    numbers = {field.name: getattr(value, field.name) for field in fields(value)}
-    said = [f"{name} {n}" for name, n in numbers.items() if n != getattr(usual, name)]
-    return ", ".join([value.kind, *said])
+    default = NORMS[value.kind]()
+    numbers = {field.name: getattr(value, field.name) for field in fields(default)}
+    given = [f"{name} {n}" for name, n in numbers.items() if n != getattr(default, name)]
+    return ", ".join([numbers["kind"], *given])
 
 
-def _shared(pairs: Sequence[_Pair], words: Sequence[Sequence[Word]]) -> list[Word]:
+def _shared(pairs: Sequence[_Pair], keys: Sequence[Sequence[DifferingKey]]) -> list[DifferingKey]:
     """The keys that differ in the same way in all stages, and matter in one."""
     stages = [
-        (_differences(one.keys, other.keys), said)
-        for (one, other), said in zip(pairs, words, strict=True)
-        if one and other and one.is_stage
+        (_differences(left.keys, right.keys), own)
+        for (left, right), own in zip(pairs, keys, strict=True)
+        if left and right and left.is_stage
     ]
     return [
-        word
-        for word in (stages[0][0] if len(stages) > 1 else ())
-        if all(word in found for found, _ in stages) and any(word in said for _, said in stages)
+        key
+        for key in (stages[0][0] if len(stages) > 1 else ())
+        if all(key in differing for differing, _ in stages) and any(key in own for _, own in stages)
     ]
 
 
-def _part_diff(one: SidePart | None, other: SidePart | None, words: Sequence[Word]) -> PartDiff:
-    """Two parts with what they cost; where they say the same, with what comes in."""
-    left, right = (part.cost if part else Cost() for part in (one, other))
-    if one and other and not words and (left.params, left.macs) != (right.params, right.macs):
-        words = _differences({"takes": str(one.before)}, {"takes": str(other.before)})
+def _part_diff(
+    left: ComparedPart | None, right: ComparedPart | None, keys: Sequence[DifferingKey]
+) -> PartDiff:
+    """Two parts with what they cost; where their specs are the same, with what comes in."""
+    own, other = (part.cost if part else Cost() for part in (left, right))
+    if left and right and not keys and (own.params, own.macs) != (other.params, other.macs):
+        keys = _differences({"takes": str(left.before)}, {"takes": str(right.before)})
     return PartDiff(
-        name=" → ".join(dict.fromkeys(part.name for part in (one, other) if part)),
-        words=tuple(words),
-        params=(left.params, right.params),
-        macs=(left.macs, right.macs),
+        name=" → ".join(dict.fromkeys(part.name for part in (left, right) if part)),
+        keys=tuple(keys),
+        params=(own.params, other.params),
+        macs=(own.macs, other.macs),
     )
+
+
+# ---------------------------------------------------------------- by layers
+
+
+def _differing_layers(a: _Side, b: _Side) -> Iterator[PartDiff]:
+    """Networks without specs, part by part: the layers of each."""
+    if a.analysis.input != b.analysis.input:
+        keys = _differences({"input": str(a.analysis.input)}, {"input": str(b.analysis.input)})
+        yield PartDiff(name="input", keys=tuple(keys))
+    (stem, *stages, head), (other_stem, *other_stages, other_head) = map(_layered, (a, b))
+    for left, right in ((stem, other_stem), *zip_longest(stages, other_stages), (head, other_head)):
+        yield from _differing_part(left, right)
+    for left, right in zip_longest(_auxiliaries(a), _auxiliaries(b)):
+        yield from _differing_part(left, right)
+
+
+def _layered(side: _Side) -> list[ComparedPart]:
+    analysis = side.analysis
+    return [
+        _layered_part(part.name, [side.network.layers[i] for i in part.layers], own.cost)
+        for part, own in zip(
+            side.resolved.parts, (analysis.stem, *analysis.stages, analysis.head), strict=True
+        )
+    ]
+
+
+def _auxiliaries(side: _Side) -> list[ComparedPart]:
+    pairs = zip(side.analysis.auxiliaries, side.network.auxiliaries, strict=True)
+    return [_layered_part(own.name, auxiliary.layers, own.cost) for own, auxiliary in pairs]
+
+
+def _layered_part(name: str, layers: Sequence[Layer], cost: Cost) -> ComparedPart:
+    texts = tuple(map(layer_text, layers))
+    return ComparedPart(
+        kind="layers", name=name, texts=texts, keys={}, layers=tuple(layers), cost=cost
+    )
+
+
+def _differing_part(left: ComparedPart | None, right: ComparedPart | None) -> Iterator[PartDiff]:
+    own, other = (part.layers if part else None for part in (left, right))
+    if own != other:
+        texts = DifferingKey(
+            key="layers", a=left.texts if left else None, b=right.texts if right else None
+        )
+        yield _part_diff(left, right, [texts])

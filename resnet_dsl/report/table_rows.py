@@ -1,10 +1,9 @@
-"""Table 1 of He et al. 2015 for any networks: a column a network, a row the maps of one size.
+"""Which rows has Table 1 of He et al. 2015 for any networks? A column a network, a row a map size.
 
-This is the table as data; `resnet_dsl.render.paper_table` prints it. It has the rows of the pages and
-the sizes and MACs that they give, as papers do; keys of blocks and auxiliary classifiers stand in
-the pages alone.
+It has the rows of the specs and the sizes and MACs that they give, as papers do; keys of blocks and
+auxiliary classifiers stand in the specs alone.
 
->>> conv1, conv2_x, *_ = paper_table(["resnet18", "resnet50"]).rows
+>>> conv1, conv2_x, *_ = table(["resnet18", "resnet50"]).rows
 >>> conv2_x.output, conv2_x.shared
 ('56x56', ('3x3 max pool, /2',))
 """
@@ -18,11 +17,12 @@ from difflib import SequenceMatcher
 from heapq import merge
 from itertools import groupby, takewhile
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.ir import Shape, Size
+from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation import (
+from resnet_dsl.notation.terms import (
     BlurPool,
     Conv,
     HeadLayer,
@@ -32,9 +32,8 @@ from resnet_dsl.notation import (
     format_layer,
     format_row,
 )
-from resnet_dsl.report.analysis import Analysis, Part
-from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.sources.resolve import Source, resolve
+from resnet_dsl.report.analysis import Analysis, PartAnalysis, analysis_of
+from resnet_dsl.sources.resolve import Source, with_spec
 
 Item: TypeAlias = str | Row
 """A layer in its printed form, or a block and its repeats."""
@@ -46,30 +45,22 @@ Cell: TypeAlias = tuple[Item, ...]
 class PaperRow:
     """The layers of a part whose maps have one size; the head has no name.
 
-    The layers in `shared` stand first in all networks, and span their columns; `cells` has what
-    follows in each. A network without such a row has an empty cell, and then nothing is shared.
+    `cells` have what each network has in the row; the layers in `shared` stand first in all of
+    them, and span their columns. A network without such a row has an empty cell, and then nothing
+    is shared.
     """
 
     layer: str
     output: str
-    shared: tuple[str, ...]
     cells: tuple[Cell, ...]
+    shared: tuple[str, ...]
 
     @property
     def bands(self) -> tuple[tuple[Cell, ...], ...]:
         """What stands below each other: one cell for all networks, then a cell for each."""
+        own = tuple(cell[len(self.shared) :] for cell in self.cells)
         spanning = ((self.shared,),) if self.shared else ()
-        return (*spanning, self.cells) if any(self.cells) else spanning
-
-    @property
-    def whole_cells(self) -> tuple[Cell, ...]:
-        """All that each network has in this row."""
-        return tuple((*self.shared, *cell) for cell in self.cells)
-
-    @property
-    def texts(self) -> list[list[str]]:
-        """The same in the notation."""
-        return [[_text(item) for item in cell] for cell in self.whole_cells]
+        return (*spanning, own) if any(own) else spanning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,40 +73,31 @@ class PaperTable:
     macs: tuple[int, ...]
 
 
-def paper_table(sources: Iterable[Source], input: str | Sequence[int] | None = None) -> PaperTable:
-    """The table of paths, zoo names, Specs or Networks, at their own inputs or at another one.
+def table(
+    sources: Iterable[Source], input: Input | None = None, overrides: Sequence[str] = ()
+) -> PaperTable:
+    """Table 1 for paths, zoo names, Specs or Networks, at their own inputs or at another one.
 
     Networks share a row where the stage's name and the size of its maps agree. Each column reads
     from top to bottom; between rows that are shared, larger maps come first. Raises `SpecError`
-    where a source is no network, or cannot take the input.
+    where a source is not a network, cannot take the input, or has no spec.
     """
     shape = input_shape(input)
-    names, found, rows = [], [], list[_Row]()
+    names, analyses, rows = [], list[Analysis](), list[_Row]()
     for i, source in enumerate(sources):
-        resolved = resolve(source)
-        found.append(resolved.analysis(shape))
+        resolved = with_spec(source, overrides)
+        assert resolved.spec is not None
+        analyses.append(analysis_of(resolved, shape))
         typed = str(source) if isinstance(source, str | Path) else f"network {i + 1}"
-        names.append(resolved.spec.name or typed)
-        rows = _joined(rows, _column(i, resolved.spec, found[i]))
+        names.append(resolved.name or typed)
+        rows = _joined(rows, _column(i, resolved.spec, analyses[i]))
     stem = _stem_name(rows)
     return PaperTable(
         networks=tuple(names),
-        inputs=tuple(one.input for one in found),
-        rows=tuple(_paper_row(row, stem, len(found)) for row in rows),
-        macs=tuple(one.macs for one in found),
+        inputs=tuple(analysis.input for analysis in analyses),
+        rows=tuple(_paper_row(row, stem, len(analyses)) for row in rows),
+        macs=tuple(analysis.macs for analysis in analyses),
     )
-
-
-def paper_table_json(table: PaperTable) -> dict[str, Any]:
-    """The same facts for programs."""
-    return {
-        "networks": list(table.networks),
-        "inputs": [list(input) for input in table.inputs],
-        "rows": [
-            {"layer": row.layer, "output": row.output, "cells": row.texts} for row in table.rows
-        ],
-        "macs": list(table.macs),
-    }
 
 
 class _Place(NamedTuple):
@@ -134,48 +116,51 @@ class _Row(NamedTuple):
     cells: dict[int, Cell]
 
 
-def _column(network: int, spec: Spec, found: Analysis) -> list[_Row]:
+def _column(network: int, spec: Spec, analysis: Analysis) -> list[_Row]:
     """The rows of one network, from top to bottom."""
     placed: list[tuple[_Place, Item]] = []
-    for place, word in reversed(list(_words(spec, found))):
-        if placed and _is_pool(word) and _leads(place, placed[-1][0]):
+    for place, term in reversed(list(_placed_terms(spec, analysis))):
+        if placed and _is_pool(term) and _leads(place, placed[-1][0]):
             place = placed[-1][0]
-        placed.append((place, _item(word)))
+        placed.append((place, _item(term)))
     runs = groupby(reversed(placed), key=lambda piece: piece[0])
     return [_Row(place, {network: tuple(item for _, item in run)}) for place, run in runs]
 
 
 def _leads(pool: _Place, below: _Place) -> bool:
-    """Pools stand at the head of what follows them: those that end the stem, of the first stage."""
+    """Pools stand with what follows them: those that end the stem, with the first stage."""
     ends_the_stem = (pool.part, below.part) == ("stem", "stage")
     return ends_the_stem or pool[:2] == below[:2]
 
 
-def _words(spec: Spec, found: Analysis) -> Iterator[tuple[_Place, Row | HeadLayer]]:
-    """The words of a network, where their outputs put them."""
-    for word, size in _said(spec.stem, found.stem):
-        yield _Place("stem", "", *_sides(size)), word
-    for (name, stage), part in zip(spec.stages.items(), found.stages, strict=True):
-        for word, size in _said(stage.rows, part):
-            yield _Place("stage", name, *_sides(size)), word
-    for word, _ in _said(spec.head, found.head):
-        yield _Place("head", "", *_sides(found.output)), word
+def _placed_terms(spec: Spec, analysis: Analysis) -> Iterator[tuple[_Place, Row | HeadLayer]]:
+    """The terms of a network, where their outputs put them."""
+    for term, size in _printed(spec.stem, analysis.stem):
+        yield _Place("stem", "", *_sides(size)), term
+    for (name, stage), part in zip(spec.stages.items(), analysis.stages, strict=True):
+        for term, size in _printed(stage.rows, part):
+            yield _Place("stage", name, *_sides(size)), term
+    for term, _ in _printed(spec.head, analysis.head):
+        yield _Place("head", "", *_sides(analysis.output)), term
 
 
-def _said(words: Sequence[Row | HeadLayer], part: Part) -> Iterator[tuple[Row | HeadLayer, Size]]:
-    """Words and their outputs; no word says the norm that ends a pre-activated network."""
-    by_text = {_text(word): word for word in words}
+def _printed(
+    terms: Sequence[Row | HeadLayer], part: PartAnalysis
+) -> Iterator[tuple[Row | HeadLayer, Size]]:
+    """Terms and their outputs; no term stands for the norm that ends a pre-activated network."""
+    by_text = {item_text(term): term for term in terms}
     return ((by_text[line.text], line.output) for line in part.lines if line.text in by_text)
 
 
-def _text(word: Item | HeadLayer) -> str:
-    match word:
+def item_text(term: Item | HeadLayer) -> str:
+    """A layer, or a row, in the notation."""
+    match term:
         case str():
-            return word
+            return term
         case Row():
-            return format_row(word)
+            return format_row(term)
         case _:
-            return format_layer(word)
+            return format_layer(term)
 
 
 def _sides(size: Size) -> tuple[int, int]:
@@ -183,20 +168,20 @@ def _sides(size: Size) -> tuple[int, int]:
     return (size.height, size.width) if isinstance(size, Shape) else (1, 1)
 
 
-def _is_pool(word: Row | HeadLayer) -> bool:
-    layers = word.layers if isinstance(word, Row) else (word,)
+def _is_pool(term: Row | HeadLayer) -> bool:
+    layers = term.layers if isinstance(term, Row) else (term,)
     return all(isinstance(layer, Pool | BlurPool | ZeroPad) for layer in layers)
 
 
-def _item(word: Row | HeadLayer) -> Item:
-    """A pool alone in a row of a stage is a layer, no block."""
-    match word:
+def _item(term: Row | HeadLayer) -> Item:
+    """A pool alone in a row of a stage is a layer, not a block."""
+    match term:
         case Row(branches=((layer,),), repeats=1) if not isinstance(layer, Conv):
-            return _text(layer)
+            return item_text(layer)
         case Row():
-            return word
+            return term
         case _:
-            return _text(word)
+            return item_text(term)
 
 
 def _joined(rows: list[_Row], column: list[_Row]) -> list[_Row]:
@@ -206,7 +191,7 @@ def _joined(rows: list[_Row], column: list[_Row]) -> list[_Row]:
     for same, i, j, k, m in SequenceMatcher(a=ours, b=theirs, autojunk=False).get_opcodes():
         if same == "equal":
             pairs = zip(rows[i:j], column[k:m], strict=True)
-            joined += [_Row(one.place, one.cells | other.cells) for one, other in pairs]
+            joined += [_Row(row.place, row.cells | new.cells) for row, new in pairs]
         else:
             joined += merge(rows[i:j], column[k:m], key=_shrinking)
     return joined
@@ -225,12 +210,11 @@ def _stem_name(rows: Sequence[_Row]) -> str:
 
 def _paper_row(row: _Row, stem: str, count: int) -> PaperRow:
     place, cells = row.place, [row.cells.get(network, ()) for network in range(count)]
-    shared = _shared(cells)
     return PaperRow(
         layer=stem if place.part == "stem" else place.stage,
         output=f"{place.height}x{place.width}",
-        shared=shared,
-        cells=tuple(cell[len(shared) :] for cell in cells),
+        cells=tuple(cells),
+        shared=_shared(cells),
     )
 
 

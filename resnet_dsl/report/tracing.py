@@ -1,4 +1,4 @@
-"""Every layer of a network in the order of computation: its sizes, its costs, its reason.
+"""Which layers run, in order of computation? Sizes, costs, receptive fields and reasons.
 
 A line is a leaf, an addition or a concatenation. Identity shortcuts compute nothing and have none;
 auxiliary classifiers do not run for an image that is classified, and have none either.
@@ -7,28 +7,26 @@ auxiliary classifiers do not run for an image that is classified, and have none 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, assert_never
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from resnet_dsl import ir
-from resnet_dsl.diagnostics import fail, nearest
-from resnet_dsl.folds.count import leaf_params, leaves, step_macs
-from resnet_dsl.folds.field import Field
-from resnet_dsl.folds.shape import Step
-from resnet_dsl.folds.visits import Node, Signal, Visit, visits
-from resnet_dsl.ir import (
-    Identity,
-    Leaf,
-    Parallel,
-    Path,
-    Residual,
-    Shape,
-    Size,
-)
-from resnet_dsl.naming import members, named
-from resnet_dsl.render.reason_text import Reasons, Run, runs
-from resnet_dsl.report.analyze import input_shape
-from resnet_dsl.sources.resolve import Resolved, Source, resolve
+from resnet_dsl.diagnostics import fail
+from resnet_dsl.elaboration.draft import NO_REASONS
+from resnet_dsl.folds.count import leaf_params, visit_macs
+from resnet_dsl.folds.field import FIELD_RULES, Field
+from resnet_dsl.folds.shape import SIZE_RULES
+from resnet_dsl.folds.vocabulary import node_op
+from resnet_dsl.folds.walk import Visit, both, leaves, walk
+from resnet_dsl.ir import LayerPath, Leaf, Parallel, Residual, Shape, Size
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.naming import leaf_names
+from resnet_dsl.naming.builder import shared_scope
+from resnet_dsl.report.reason_text import reason_text
+from resnet_dsl.sources.resolve import Part, Resolved, Source, part_named, resolve
+
+_Signal: TypeAlias = tuple[Size, Field]
+_RULES = both(SIZE_RULES, FIELD_RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +35,8 @@ class TraceLine:
 
     Sizes are heights and widths, None for a vector; numbers that mean nothing for the layer are
     None. `stage` is the stem, a stage or the head, and `block` counts in it from 1.
-    `receptive_field` is what a number that leaves the layer sees of the image, `why` what put the
-    layer there, None where the page says it.
+    `receptive_field` is what a number that leaves the layer sees of the image, `why` why the
+    compiler put the layer there, None where the spec has it.
     """
 
     path: str
@@ -71,96 +69,96 @@ class Trace:
 
 def trace(
     source: Source,
-    input: str | Sequence[int] | None = None,
-    *,
+    input: Input | None = None,
     overrides: Sequence[str] = (),
+    *,
     stage: str | None = None,
     block: int | None = None,
 ) -> Trace:
     """The trace of a path, a zoo name, a Spec or a Network, or of one stage or block of it.
 
-    >>> found = trace("resnet50", stage="conv3_x", block=1)
-    >>> [line.path for line in found.lines if line.why and "projection:" in line.why]
+    >>> lines = trace("resnet50", stage="conv3_x", block=1).lines
+    >>> [line.path for line in lines if line.why and "projection:" in line.why]
     ['layer2.0.downsample.0']
     """
     resolved = resolve(source, overrides)
-    size = input_shape(input) or resolved.spec.input
-    _check_part(resolved, stage, block)
+    size = input_shape(input) or resolved.network.input
+    _check_part(resolved.parts, stage, block)
     with resolved.placing():
         lines = tuple(
             line
             for line in _lines(resolved, size)
             if stage in (None, line.stage) and block in (None, line.block)
         )
-    return Trace(name=resolved.spec.name, input=size, lines=lines)
+    return Trace(name=resolved.name, input=size, lines=lines)
 
 
-def _check_part(resolved: Resolved, stage: str | None, block: int | None) -> None:
+def _check_part(parts: Sequence[Part], stage: str | None, block: int | None) -> None:
     """`SpecError` where the network has no such stage, or the stage no such block."""
-    parts = ("stem", *resolved.spec.stages, "head")
-    if stage is not None and stage not in parts:
-        guess = nearest(stage, parts)
-        raise fail(
-            "value",
-            f"{stage!r} is no stage of this network",
-            help=f"did you mean {guess!r}?" if guess else f"it has {', '.join(parts)}",
+    part = None if stage is None else part_named(parts, stage)
+    if block is not None and (part is None or not 0 < block <= len(part.blocks)):
+        count = len(part.blocks) if part else 0
+        what = (
+            f"{stage} has no block {block}, it has {count}" if part else "a block without a stage"
         )
-    ends = resolved.elaboration.blocks
-    if block is not None and f"{stage}.{block}" not in ends:
-        count = sum(name.rpartition(".")[0] == stage for name in ends)
-        said = f"{stage} has no block {block}, it has {count}" if stage else "a block of no stage"
-        raise fail("value", said, help="blocks of a stage count from 1: name both")
+        raise fail("value", what, help="blocks of a stage count from 1: name both")
 
 
 def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
-    layers, reasons = resolved.network.layers, Reasons(resolved.spec)
-    modules = members(named(resolved.network))
-    names = {path: name for name, member in modules for path in member.paths}
-    begins = {run.layers.start: run for run in runs(resolved.spec, resolved.elaboration)}
-    for visit in visits(ir.Sequence(layers), Signal(input, Field())):
-        if begun := begins.pop(int(visit.path[0]), None):
-            run, why = begun, reasons.of(begun, layers, visit.before)
-        yield _line(visit, run, _name(visit, names), why.get(visit.path))
+    network, elaboration = resolved.network, resolved.elaboration
+    names = leaf_names(network)
+    signal: _Signal = input, Field()
+    for part, block, indices in _runs(resolved.parts):
+        for i in indices:
+            block_input, reasons = signal[0], elaboration.reasons[i] if elaboration else NO_REASONS
+            for visit in walk(network.layers[i], signal, _RULES, LayerPath((i,))):
+                signal = visit.after
+                why = reasons.get(LayerPath(visit.path[1:]), ())
+                text = "; ".join(reason_text(r, block_input, visit.after[0]) for r in why)
+                yield _line(visit, part, block, _name(visit, names), text or None)
 
 
-def _name(visit: Visit, names: dict[Path, str]) -> str:
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[str, int | None, range]]:
+    """The layers of each block, and those between blocks, with the part that they are in."""
+    for part in parts:
+        position = part.layers.start
+        for number, block in enumerate(part.blocks, 1):
+            yield part.name, None, range(position, block.start)
+            yield part.name, number, block
+            position = block.stop
+        yield part.name, None, range(position, part.layers.stop)
+
+
+def _name(visit: Visit[_Signal], names: dict[LayerPath, str]) -> str:
     """The name of the module; what has none is called by what it does, in its scope."""
     if known := names.get(visit.path):
         return known
-    word, node = _op(visit.node), visit.node
+    op, node = node_op(visit.node), visit.node
     if not isinstance(node, Residual | Parallel):
-        return word
-    inside = [names[path] for path, _ in leaves(node, visit.path) if path in names]
-    return ".".join([*_scope(inside), word])
+        return op
+    inside = (names[path] for path, _ in leaves(node, visit.path) if path in names)
+    return ".".join([*shared_scope([name.split(".")[:-1] for name in inside]), op])
 
 
-def _scope(names: Sequence[str]) -> list[str]:
-    """What dotted names have in common, in front of their last words."""
-    scope: list[str] = []
-    for words in zip(*(name.split(".")[:-1] for name in names), strict=False):
-        if len(set(words)) > 1:
-            break
-        scope.append(words[0])
-    return scope
-
-
-def _line(visit: Visit, run: Run, name: str, why: str | None) -> TraceLine:
-    node, size = visit.node, visit.after.size
+def _line(
+    visit: Visit[_Signal], part: str, block: int | None, name: str, why: str | None
+) -> TraceLine:
+    node, (before, _), (after, field) = visit.node, visit.before, visit.after
     leaf = None if isinstance(node, Residual | Parallel) else node
     if isinstance(node, Parallel):
         why = f"{len(node.branches)} branches side by side"
     return TraceLine(
         path=name,
-        op=_op(node),
-        in_channels=visit.before[0],
-        out_channels=size[0],
-        in_size=_sides(visit.before),
-        out_size=_sides(size),
+        op=node_op(node),
+        in_channels=before[0],
+        out_channels=after[0],
+        in_size=_sides(before),
+        out_size=_sides(after),
         params=leaf_params(leaf) if leaf else 0,
-        macs=step_macs(Step(visit.path, leaf, visit.before, size)) if leaf else 0,
-        stage=run.part,
-        block=run.block,
-        receptive_field=visit.after.field.side,
+        macs=visit_macs(Visit(visit.path, node, before, after)),
+        stage=part,
+        block=block,
+        receptive_field=field.side,
         why=why,
         **_window(leaf),
     )
@@ -187,58 +185,3 @@ def _window(leaf: Leaf | None) -> dict[str, int]:
             return {"groups": groups}
         case _:
             return {}
-
-
-def _op(node: Node) -> str:
-    """One word for what a node does."""
-    match node:
-        case ir.Act(kind=kind):
-            return kind
-        case ir.Pool(kind=kind):
-            return "maxpool" if kind == "max" else "avgpool"
-        case ir.Conv():
-            return "conv"
-        case ir.Linear():
-            return "fc"
-        case ir.BatchNorm():
-            return "batchnorm"
-        case ir.GroupNorm():
-            return "groupnorm"
-        case ir.EvoNorm():
-            return "evonorm"
-        case ir.FilterResponseNorm():
-            return "frn"
-        case ir.AdaptivePool():
-            return "avgpool"
-        case ir.ZeroPad():
-            return "zeropad"
-        case ir.BlurPool():
-            return "blurpool"
-        case ir.SqueezeExcite():
-            return "se"
-        case ir.EfficientChannelAttention():
-            return "eca"
-        case ir.PadChannels():
-            return "padchannels"
-        case ir.Flatten():
-            return "flatten"
-        case ir.Dropout():
-            return "dropout"
-        case ir.DropPath():
-            return "droppath"
-        case ir.Softmax():
-            return "softmax"
-        case ir.Residual():
-            return "add"
-        case ir.Parallel():
-            return "concat"
-        case Identity():
-            return "identity"
-        case _:
-            assert_never(node)
-
-
-def trace_json(found: Trace) -> list[dict[str, Any]]:
-    """The same facts for programs."""
-    keys = [field.name for field in fields(TraceLine)]
-    return [{key: getattr(line, key) for key in keys} for line in found.lines]

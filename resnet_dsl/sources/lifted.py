@@ -1,18 +1,20 @@
-"""What comes back from a model or its weights: a page, the names of weights, and what is open."""
+"""What is lifted from a model or its weights: a spec, names of weights, undetermined choices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from resnet_dsl.elaboration import elaborate
+from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Expect, Spec
+from resnet_dsl.naming import Naming
 from resnet_dsl.reader.write import write
-from resnet_dsl.report.analyze import analyze
 
 
 @dataclass(frozen=True, slots=True)
 class Undetermined:
-    """A choice that the source does not show, and what the page says of it.
+    """A choice that the source does not show, and the default that the spec has.
 
     >>> print(Undetermined("stride_on", "spatial", "or first: v1"))
     stride_on: spatial (or first: v1)
@@ -28,11 +30,11 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted:
-    """A page and its network, from a model or a file of weights.
+    """A spec and its network, from a model or a file of weights.
 
     `weights` has the source's name for each weight of ours (torchvision's naming), `undetermined`
-    the choices that the source does not show, each with what the page says instead. Where the page
-    ends part-way, `refused` is what no page says.
+    the choices that the source does not show, each with the default that the spec has. Where only
+    the layers before an unsupported one were lifted, `refused` is that.
     """
 
     spec: Spec
@@ -42,18 +44,27 @@ class Lifted:
     refused: str | None = None
 
 
-def page_of(lifted: Lifted, source: str) -> str:
-    """The page of what was lifted, with what is open as comments, and its counts to expect."""
-    found = analyze(lifted.spec)
-    expect = Expect(layers=found.layers, params=found.params, macs=found.macs)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """How many tensors were renamed, and whose names they had."""
+
+    tensors: int
+    source: Naming | None
+
+
+def spec_text(lifted: Lifted, source: str) -> str:
+    """The YAML of a lifted spec, with its undetermined choices as comments, and its counts to
+    expect."""
+    cost = network_cost(elaborate(lifted.spec))
+    expect = Expect(layers=cost.layers, params=cost.params, macs=cost.macs)
     lines = [f"# lifted from {source}"]
     if lifted.undetermined:
-        lines.append("# what the source does not show, and what this page says:")
+        lines.append("# undetermined by the source, with the default of this spec:")
         lines += [f"#   {choice}" for choice in lifted.undetermined]
-    page = write(replace(lifted.spec, expect=expect))
+    text = write(replace(lifted.spec, expect=expect))
     if lifted.refused:
-        stages, head, rest = page.rpartition("\nhead:")
+        stages, head, rest = text.rpartition("\nhead:")
         last = list(lifted.spec.stages)[-1]
-        mark = f"  # {last} is followed by what no page says: {lifted.refused}"
-        page = f"{stages}\n{mark}{head}{rest}"
-    return "\n".join([*lines, page])
+        comment = f"  # {last} is followed by what is not supported: {lifted.refused}"
+        text = f"{stages}\n{comment}{head}{rest}"
+    return "\n".join([*lines, text])

@@ -1,4 +1,4 @@
-"""A new page that starts a variant: what it extends and, as comments, all that it takes over."""
+"""A new spec that starts a variant: what it extends and, as comments, all that it inherits."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from resnet_dsl.language.spec import Spec
 from resnet_dsl.reader import read_text
 from resnet_dsl.reader.files import check_place, real, whole
 from resnet_dsl.reader.write import scalar, write
-from resnet_dsl.sources.resolve import load
+from resnet_dsl.sources.specs import load
 
 _OWN: Final = re.compile(r"(?:name|expect|    output): ")
 """The lines of a base that speak of it alone."""
 
 
-def start(name: str, like: str, output: Path | None = None) -> Path:
-    """Write the page NAME.yaml, or `output`, of a variant of `like`, and say where it is.
+def new(name: str, like: str = "resnet50", output: Path | None = None) -> Path:
+    """Write the spec NAME.yaml, or `output`, of a variant of `like`, and return where it is.
 
-    Nothing is written over. Raises `SpecError` where that place is taken, where no page there can
+    Nothing is written over. Raises `SpecError` where that place is taken, where no spec there can
     extend `like`, and where `like` cannot be used itself.
     """
     name = re.sub(r"\.ya?ml$", "", name)
@@ -38,7 +38,7 @@ def start(name: str, like: str, output: Path | None = None) -> Path:
 
 
 def variant(name: str, base: str, spec: Spec) -> str:
-    """The page of a variant of `base`, whose spec is given; it differs in its name alone.
+    """The text of a variant of `base`, whose spec is given; it differs in its name alone.
 
     >>> from resnet_dsl import load
     >>> text = variant("mine", "cifar/resnet20", load("cifar/resnet20"))
@@ -50,12 +50,12 @@ def variant(name: str, base: str, spec: Spec) -> str:
     # stem:
     #   - 3x3, 16
     """
-    said = f"name: {scalar(name)}"
+    name_line = f"name: {scalar(name)}"
     shared = [line for line in write(spec).splitlines() if not _OWN.match(line)]
-    read_text("\n".join([said, *shared]))  # what is no name is refused
+    read_text("\n".join([name_line, *shared]))  # a bad name is refused
     lines = [
         f"# A variant of {base}: take the # from what differs here, and change it",
-        said,
+        name_line,
         f"extends: {scalar(base)}",
         *(f"# {line}" for line in shared),
     ]
@@ -67,22 +67,22 @@ def _place(name: str) -> Path:
     if name in {"", ".", ".."} or set(name) & set("/\\:"):
         raise fail(
             "value",
-            f"{name[:60]!r} is no name of a file",
-            help="a name like resnet50-wide; -o says where to write the page",
+            f"{name[:60]!r} is not a name of a file",
+            help="a name like resnet50-wide; -o sets where to write the spec",
         )
     return Path(f"{name}.yaml")
 
 
 def _reference(like: str, folder: Path) -> str:
-    """What `extends:` says of a base in a page that stands in a folder."""
+    """What `extends:` has for a base in a spec of a folder."""
     if is_shipped(like):
         return like
     base = real(Path(like))
     if not base.is_relative_to(real(folder)):
         raise fail(
             "extends",
-            f"{like!r} lies outside the new page's folder",
-            help="extend a zoo name, or a page in the same folder or below",
+            f"{like!r} lies outside the new spec's folder",
+            help="extend a zoo name, or a spec in the same folder or below",
         )
     reference = base.relative_to(real(folder)).as_posix()
     if not reference.endswith((".yaml", ".yml")) or not reference.isprintable():

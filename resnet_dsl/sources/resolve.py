@@ -1,6 +1,6 @@
-"""Pages in and out: what a user names as a network, checked and elaborated.
+"""A source (a zoo name, a path, a Spec or a Network) to its network, checked.
 
-A source is a zoo name, a path, a Spec or a Network; `resolve` makes one thing of the four.
+A network is there in any case; a spec and its elaboration only where the source was one.
 """
 
 from __future__ import annotations
@@ -10,117 +10,192 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from resnet_dsl.diagnostics import SpecError
-from resnet_dsl.elaboration import Elaboration, elaborate_with_origins
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.elaboration import Elaboration, elaboration_of
+from resnet_dsl.folds.anatomy import anatomy
+from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Network, Shape
+from resnet_dsl.ir import Conv, Network, Parallel, Residual
+from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.reader import Page, read_page, read_text
-from resnet_dsl.reader.files import whole
-from resnet_dsl.recovery import recover
-from resnet_dsl.report.analysis import Analysis, analysis
-from resnet_dsl.report.expectations import check_expect
+from resnet_dsl.language.validation import validated
+from resnet_dsl.reader import read_spec, read_text
+from resnet_dsl.reader.places import placing
+from resnet_dsl.reader.tree import Entries
+from resnet_dsl.recovery import STAGE_NAME, recover
 
 Source: TypeAlias = str | Path | Spec | Network
+"""A name of the zoo, the path of a spec, a spec or a network."""
+
+
+class Part(NamedTuple):
+    """The stem, a stage or the head of a network: its layers, and those of each of its blocks."""
+
+    name: str
+    layers: range
+    blocks: tuple[range, ...] = ()
+
+    def block_at(self, i: int) -> int | None:
+        """The number of the block that a layer is in, from 1."""
+        return next((n for n, block in enumerate(self.blocks, 1) if i in block), None)
 
 
 class Resolved(NamedTuple):
-    """A network with its spec, and the page where it came from one."""
+    """A network; where it was elaborated from a spec, how, and the tree of the spec's text."""
 
-    spec: Spec
-    elaboration: Elaboration
-    page: Page | None = None
-    known: Analysis | None = None
+    network: Network
+    elaboration: Elaboration | None = None
+    tree: Entries | None = None
 
     @property
-    def network(self) -> Network:
-        return self.elaboration.network
+    def spec(self) -> Spec | None:
+        """The spec, where the source was one."""
+        return self.elaboration.spec if self.elaboration else None
 
-    def analysis(self, input: Shape | None = None) -> Analysis:
-        """The numbers of the network, at its own input or another one."""
-        if self.known and input in {None, self.known.input}:
-            return self.known
-        with self.placing():
-            return analysis(self.spec, self.elaboration, input)
+    @property
+    def name(self) -> str | None:
+        """The `name:` of the spec."""
+        return self.spec.name if self.spec else None
+
+    @property
+    def parts(self) -> list[Part]:
+        """Stem, stages and head: as the spec has them, else by the rule of `folds.anatomy`."""
+        return _parts_of_spec(self.elaboration) if self.elaboration else _parts_of(self.network)
 
     @contextmanager
     def placing(self) -> Iterator[None]:
-        """Complaints about this network get their place in its page."""
-        with _placing(self.page):
+        """Errors about this network get their place: in its text, in its spec, or a layer."""
+        with placing(self.tree):
             try:
                 yield
             except ShapeError as error:
-                raise SpecError([self.elaboration.fault(error)]) from None
+                raise SpecError([self._fault(error)]) from None
+
+    def _fault(self, error: ShapeError) -> Diagnostic:
+        if self.elaboration:
+            return self.elaboration.fault(error)
+        return Diagnostic(code="size", message=error.message, layer=error.path)
 
 
-@contextmanager
-def _placing(page: Page | None) -> Iterator[None]:
-    try:
-        yield
-    except SpecError as error:
-        if page is None:
-            raise
-        raise SpecError(map(page.place, error.diagnostics)) from None
+def _parts_of_spec(elaboration: Elaboration) -> list[Part]:
+    blocks: dict[str, list[range]] = {name: [] for name in elaboration.stages}
+    for block, layers in elaboration.blocks.items():
+        blocks[block.rpartition(".")[0]].append(layers)
+    stages = [
+        Part(name, stage.layers, tuple(blocks[name])) for name, stage in elaboration.stages.items()
+    ]
+    return [Part("stem", elaboration.stem), *stages, Part("head", elaboration.head)]
+
+
+def _parts_of(network: Network) -> list[Part]:
+    stem, stages, head = anatomy(network)
+    parts, position = [], 0
+    named = [(STAGE_NAME.format(number), units) for number, units in enumerate(stages, 2)]
+    for name, units in (("stem", stem), *named, ("head", head)):
+        stop = units[-1].stop if units else position
+        is_stage = name not in {"stem", "head"}
+        blocks = [
+            range(unit.start, unit.stop)
+            for unit in units
+            if is_stage and isinstance(unit.main, Residual | Parallel | Conv)
+        ]
+        parts.append(Part(name, range(position, stop), tuple(blocks)))
+        position = stop
+    return parts
 
 
 def resolve(source: Source, overrides: Sequence[str] = ()) -> Resolved:
     """The network that a source means, checked; `SpecError` says all that is wrong with it.
 
-    `overrides` are settings like `stem.1.pad=0`, in place of what its page says.
+    `overrides` are settings like `stem.1.pad=0`, in place of the spec's own values.
     """
-    if overrides and isinstance(source, Network | Spec):
-        spec = source if isinstance(source, Spec) else recover(source)
-        page = read_text(dumps(spec), overrides=overrides)
-        return _checked(page.spec, page)
     match source:
-        case Network():
-            spec = recover(source)
-            return Resolved(spec, elaborate_with_origins(spec))
+        case Network() if not overrides:
+            return Resolved(source)
+        case Network() | Spec() if overrides:
+            from resnet_dsl.reader.write import write
+
+            spec = recover(source) if isinstance(source, Network) else validated(source)
+            read = read_text(write(spec), overrides=overrides)
+            return checked(read.spec, read.tree)
         case Spec():
-            return _checked(source, None)
+            return checked(validated(source))
+        case str() | Path():
+            read = read_spec(source, overrides)
+            return checked(read.spec, read.tree)
         case _:
-            page = read_page(source, overrides)
-            return _checked(page.spec, page)
+            what = type(source).__name__
+            help = "a zoo name, a path, a Spec or a Network"
+            raise fail("value", f"a source of type {what}", help=help)
 
 
-def _checked(spec: Spec, page: Page | None) -> Resolved:
-    with _placing(page):
-        elaboration = elaborate_with_origins(spec)
-        found = analysis(spec, elaboration)
-        check_expect(spec, found)
-        return Resolved(spec, elaboration, page, found)
+def is_lifted_source(source: str) -> bool:
+    """Whether a text names a model or a file of weights, not a spec.
 
-
-def load(where: str | Path) -> Spec:
-    """Read a page by zoo name or by path, and check it.
-
-    `extends:` is resolved: the spec is complete. Raises `SpecError` with every fault and its place.
-
-    >>> load("resnet50").expect.layers
-    50
+    >>> is_lifted_source("resnet50"), is_lifted_source("timm:resnet50d")
+    (False, True)
     """
-    page = read_page(where)
-    return _checked(page.spec, page).spec
+    path = Path(source)
+    if is_shipped(source) or path.suffix in {".yaml", ".yml"}:
+        return False
+    return ":" in source or bool(path.suffix) or path.is_file()
 
 
-def loads(text: str) -> Spec:
-    """Read a page from a text, and check it; it may extend pages of the zoo."""
-    page = read_text(text)
-    return _checked(page.spec, page).spec
+def with_spec(source: Source, overrides: Sequence[str] = ()) -> Resolved:
+    """`resolve`, for those who need rows: the spec of a network is recovered."""
+    resolved = resolve(source, overrides)
+    return resolved if resolved.elaboration else checked(recover(resolved.network))
 
 
-def dumps(spec: Spec) -> str:
-    """The page of a spec in its one printed form.
+def checked(spec: Spec, tree: Entries | None = None) -> Resolved:
+    """A validated spec, elaborated and held against its `expect:`."""
+    with placing(tree):
+        elaboration = elaboration_of(spec)
+        check_expect(elaboration)
+    return Resolved(elaboration.network, elaboration, tree)
 
-    >>> print(dumps(load("cifar/resnet20")).splitlines()[1])
-    input: 3x32x32
+
+def check(source: Source, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with a source, nothing where it can be used.
+
+    >>> check("resnet50")
+    ()
+    >>> [diagnostic.code for diagnostic in check("resnet5O")]
+    ['unknown-spec']
     """
-    from resnet_dsl.reader.write import write  # questions about pages write none
+    try:
+        resolve(source, overrides)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
 
-    return write(spec)
+
+def check_expect(elaboration: Elaboration) -> None:
+    """`expect:` states facts; `SpecError` lists those that do not hold."""
+    expect = elaboration.spec.expect
+    keys = [key for key in ("layers", "params", "macs") if getattr(expect, key) is not None]
+    if not keys:
+        return
+    cost = network_cost(elaboration.network)
+    faults = [
+        Diagnostic(
+            code="expect",
+            message=f"the network has {getattr(cost, key)} {key}, {getattr(expect, key)} expected",
+            path=("expect", key),
+        )
+        for key in keys
+        if getattr(cost, key) != getattr(expect, key)
+    ]
+    if faults:
+        raise SpecError(faults)
 
 
-def dump(spec: Spec, path: str | Path) -> None:
-    """Write the page of a spec to a file, whole or not at all."""
-    with whole(Path(path)) as draft:
-        draft.write_text(dumps(spec), encoding="utf-8")
+def part_named(parts: Sequence[Part], name: str) -> Part:
+    """The part of a name; `SpecError` where there is none."""
+    for part in parts:
+        if part.name == name:
+            return part
+    names = [part.name for part in parts]
+    guess = nearest(name, names) if isinstance(name, str) else None
+    help = f"did you mean {guess!r}?" if guess else f"stages: {', '.join(names)}"
+    raise fail("value", f"{name!r} is not a stage of this network", help=help)

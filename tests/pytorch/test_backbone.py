@@ -90,7 +90,7 @@ def test_an_output_stride_is_short_for_strides_and_dilations() -> None:
 
 def _row(stage: object) -> str:
     from resnet_dsl.language.spec import Stage
-    from resnet_dsl.notation import format_row
+    from resnet_dsl.notation.terms import format_row
 
     assert isinstance(stage, Stage)
     return format_row(stage.rows[0])
@@ -205,7 +205,7 @@ aux: {one.1: [10-d fc]}
 
 @pytest.mark.parametrize("features", [["conv9_x"], [], "conv2_x", [None]])
 def test_unknown_features_are_named(features: list[str]) -> None:
-    with pytest.raises(SpecError, match=r"is no stage|without stages"):
+    with pytest.raises(SpecError, match=r"is not a stage|without stages"):
         build("resnet18", features=features)
 
 

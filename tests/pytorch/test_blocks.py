@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from resnet_dsl import build, ir, loads
-from resnet_dsl.naming import members, named
+from resnet_dsl.naming import named
+from resnet_dsl.naming.module_tree import members
 from tests.pytorch.reference import image
 
 
@@ -190,8 +191,8 @@ def test_an_activation_that_opens_a_body_does_not_work_in_place() -> None:
     body = ir.sequence(ir.Act("relu"), conv, ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))
     found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
-    assert not found["layer1.0.relu"].fresh
-    assert found["layer1.0.silu"].fresh
+    assert not found["layer1.0.relu"].in_place
+    assert found["layer1.0.silu"].in_place
 
 
 def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> None:
@@ -200,4 +201,4 @@ def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> N
     block = ir.Residual(body=body, after=ir.Act("silu"))
     found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
     assert len(found["layer1.0.relu"].paths) == 2
-    assert not found["layer1.0.relu"].fresh
+    assert not found["layer1.0.relu"].in_place

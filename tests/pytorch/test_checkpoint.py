@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from resnet_dsl import SpecError, build, elaborate, lift_checkpoint, load, loads, recover, zoo
 from resnet_dsl.checkpoint import recognize
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation import Fc
+from resnet_dsl.notation.terms import Fc
 from resnet_dsl.pytorch.lift.weight_files import carried
 from resnet_dsl.sources.lifted import Lifted
 from tests.pytorch.reference import chosen, image, reference, shuffle_statistics
@@ -203,7 +203,7 @@ LISTED = [
 A = {**SMALL, "shortcut": "padding", "head": "average pool; 10-d fc"}
 B = {**SMALL, "projection": "1x1", "head": "average pool; 10-d fc"}
 SE = {**BOTTLENECK, "stride": "1, 2", "head": "average pool; 10-d fc", "projection": "1x1"}
-SE["se"] = "behind the last convolution"
+SE["se"] = "after the last convolution"
 STYLES: dict[str, tuple[str, Names, dict[str, str]]] = {
     "linear": ("cifar/resnet20", [(r"^fc", "linear")], A),
     "of another depth": (OPTION_A, [(r"^fc", "linear")], {**A, "stride": "1, 2"}),
@@ -307,7 +307,7 @@ BLOCK = {f"layer1.0.conv{i}.weight": torch.zeros(8, 8, 3, 3) for i in (1, 2)}
         ),
         (
             {**STATE, **BLOCK, "extra.weight": torch.zeros(5), "extra.bias": torch.zeros(5)},
-            "extra: weights of no network that a page says",
+            "extra: weights of a network that no spec can express",
         ),
         (
             {**STATE, **BLOCK, "eca.conv.weight": torch.zeros(1, 1, 3)},

@@ -34,7 +34,8 @@ def test_build_prints_table_1() -> None:
 
 
 def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_dsl.cli.output.terminal_width", lambda: 80)
+    for module in ("build", "output"):
+        monkeypatch.setattr(f"resnet_dsl.cli.{module}.terminal_width", lambda: 80)
     printed = run("resnet50", "--meta").stdout
     assert max(map(len, printed.splitlines())) <= 80
     lines = [line.split("  ") for line in printed.splitlines()]
@@ -82,7 +83,7 @@ def test_dtypes(tmp_path: Path) -> None:
         (["resnet5"], "did you mean 'resnet50'"),
         (["resnet18", "--device", "cuda:99"], "the device 'cuda:99' cannot be used"),
         (["resnet18", "--device", "toaster"], "the device 'toaster' cannot be used"),
-        (["resnet18", "-o", "weights.txt"], "no format of weights"),
+        (["resnet18", "-o", "weights.txt"], "not a format of weights"),
         (["resnet18", "-o", "nowhere/w.pt"], "no such folder"),
         (["cifar/resnet20", "-o", "/proc/w.pt"], "/proc/w.pt: no such"),
         (["cifar/resnet20", "-o", "/proc/w.safetensors"], "/proc/w.safetensors: no such"),

@@ -100,7 +100,7 @@ def test_a_model_of_torchvision_becomes_a_page_that_is_verified() -> None:
     assert plain(loads(result.stdout)) == plain(load("resnet18"))
     assert loads(result.stdout).expect == load("resnet18").expect
     assert result.stderr == (
-        "verified: the page computes the same on 2x3x224x224; largest difference 0\n"
+        "verified: the spec computes the same on 2x3x224x224; largest difference 0\n"
     )
 
 
@@ -155,10 +155,10 @@ def test_page_and_weights_are_written() -> None:
     assert result.stdout == ""
     assert "undetermined: stride: 1, 2, 2, 2 (of the stages, one by one)\n" in result.stderr
     count = len(model.state_dict())
-    assert f"verified: the page takes all {count} tensors\n" in result.stderr
+    assert f"verified: the spec takes all {count} tensors\n" in result.stderr
     assert result.stderr.endswith("wrote page.yaml\nwrote ours.safetensors\n")
     page = Path("page.yaml").read_text()
-    assert page.startswith("# lifted from w.pth\n# what the source does not show, and what")
+    assert page.startswith("# lifted from w.pth\n# undetermined by the source, with ")
     assert "#   stride: 1, 2, 2, 2 (of the stages, one by one)\n" in page
     assert run("check", "page.yaml").exit_code == 0
     ours = build("page.yaml").eval()
@@ -187,16 +187,16 @@ def test_a_known_size_is_determined() -> None:
         (["transformers:no/such/folder"], "transformers:no/such/folder: "),
         (["not_there.models:net"], "ModuleNotFoundError: No module named 'not_there'"),
         (["their_models:nothing"], "AttributeError: module 'their_models' has no"),
-        (["their_models:net(open('x'))"], "is no call of a function with literals"),
-        (["their_models:net(**{})"], "is no call of a function with literals"),
-        (["their_models:net(1)[0]"], "is no call of a function with literals"),
+        (["their_models:net(open('x'))"], "is not a call of a function with literals"),
+        (["their_models:net(**{})"], "is not a call of a function with literals"),
+        (["their_models:net(1)[0]"], "is not a call of a function with literals"),
         (["their_models:broken()"], "their_models:broken(): RuntimeError: out of order"),
         (["their_models:number"], "their_models:number gives a int, no nn.Module"),
         (["their_models:net", "--input", "32x32"], "the input "),
         (["their_models:net", "--input", "4x32x32"], "cannot be exported"),
         (["their_models:Choosy", "--input", "3x8x8"], "cannot be exported"),
-        (["their_models:Strange"], "torch.abs is no layer of this language"),
-        (["their_models:net", "--weights", "w.txt"], "no format of weights"),
+        (["their_models:Strange"], "torch.abs is not supported"),
+        (["their_models:net", "--weights", "w.txt"], "not a format of weights"),
         (["their_models:net", "-o", "nowhere/page.yaml"], "no such"),
     ],
 )
@@ -211,11 +211,11 @@ def test_bad_input_is_a_diagnostic(arguments: list[str], message: str, folder: P
 
 def test_a_part_way_page_says_where_it_ends() -> None:
     result = lift("their_models:Late", "--input", "3x32x32", "--partial", "--weights", "w.pt")
-    why = "layer2.1: torch.abs is no layer of this language"
-    assert f"  # conv3_x is followed by what no page says: {why}\nhead: []\n" in result.stdout
+    why = "layer2.1: torch.abs is not supported"
+    assert f"  # conv3_x is followed by what is not supported: {why}\nhead: []\n" in result.stdout
     assert result.stderr == (
         "undetermined: drop path, dropout and auxiliary heads: none (not read in a part)\n"
-        f"part-way: {why}\nwrote w.pt\n"
+        f"lifted up to what is not supported: {why}\nwrote w.pt\n"
     )
     spec = loads(result.stdout)
     assert [stage.rows[0].repeats for stage in spec.stages.values()] == [3, 2]

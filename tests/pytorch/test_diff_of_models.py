@@ -66,8 +66,8 @@ def test_a_model_of_timm_differs_from_torchvisions_page() -> None:
     assert result.exit_code == 1
     parts = {part["name"]: part for part in json.loads(result.stdout)["parts"]}
     shared = {"key": "projection", "a": "average pool, 1x1", "b": "1x1"}
-    assert parts["all stages"]["words"] == [shared]
-    assert parts["stem"]["words"][0]["b"] == ["7x7, 64, /2", "3x3 max pool, /2"]
+    assert parts["all stages"]["keys"] == [shared]
+    assert parts["stem"]["keys"][0]["b"] == ["7x7, 64, /2", "3x3 max pool, /2"]
 
 
 def test_models_that_differ_by_one_stride() -> None:
@@ -101,7 +101,7 @@ def test_v1_and_v1_5_of_a_model_differ_in_one_word() -> None:
     )
     assert result.exit_code == 1
     parts = json.loads(result.stdout)["parts"]
-    words = [(part["name"], word) for part in parts for word in part["words"]]
+    words = [(part["name"], word) for part in parts for word in part["keys"]]
     assert words == [("all stages", {"key": "stride_on", "a": "spatial", "b": "first"})]
 
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from resnet_dsl import analyze, build, elaborate
-from resnet_dsl.folds.count import leaves
-from resnet_dsl.folds.shape import traced
-from resnet_dsl.ir import Network, Sequence, Vector
+from resnet_dsl.folds.shape import sized_visits
+from resnet_dsl.folds.walk import leaves
+from resnet_dsl.ir import LayerPath, Network, Sequence, Vector
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.naming import members, named
+from resnet_dsl.naming import named
+from resnet_dsl.naming.module_tree import members
 from resnet_dsl.pytorch.modules import Net
 from tests.strategies import FEW, specs
 
@@ -35,11 +36,11 @@ def sizes_of(model: Net, names: Iterable[str], x: Tensor) -> dict[str, list[tupl
 
 def assert_folds_agree(network: Network, model: Net) -> None:
     x = torch.empty(2, *network.input, device="meta")
-    steps, last = traced(Sequence(network.layers), network.input)
+    visits, last = sized_visits(Sequence(network.layers), network.input)
     for i, aux in enumerate(network.auxiliaries):
-        _, size = traced(Sequence(network.layers[: aux.behind]), network.input)
-        steps += traced(Sequence(aux.layers), size, ("aux", i))[0]
-    outputs = {step.path: tuple(step.after) for step in steps}
+        _, size = sized_visits(Sequence(network.layers[: aux.position]), network.input)
+        visits += sized_visits(Sequence(aux.layers), size, LayerPath(("aux", i)))[0]
+    outputs = {visit.path: tuple(visit.after) for visit in visits}
     expected = {
         name: [outputs[path] for path in member.paths] for name, member in members(named(network))
     }
@@ -69,7 +70,7 @@ def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
     assert weights == analyze(network).params
     inside = {path for path, _ in leaves(Sequence(network.layers))}
     for i, aux in enumerate(network.auxiliaries):
-        inside |= {path for path, _ in leaves(Sequence(aux.layers), ("aux", i))}
+        inside |= {path for path, _ in leaves(Sequence(aux.layers), LayerPath(("aux", i)))}
     assert found <= inside
 
 

@@ -23,7 +23,7 @@ from resnet_dsl import build, elaborate, lift, load, loads, recover, zoo
 from resnet_dsl.folds.anatomy import is_pre_activated
 from resnet_dsl.ir import Act, Network, Residual
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation import Dropout
+from resnet_dsl.notation.terms import Dropout
 from tests.pytorch.reference import image, reference, shuffle_statistics
 from tests.pytorch.test_family import EVEN, KNOWN, theirs
 from tests.strategies import specs
@@ -178,7 +178,7 @@ class Lambda(nn.Module):
 
 def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
     """A model without its page, with other names for its classes, parts and weights."""
-    del model.spec
+    del model.network, model.built_from
     random = Random(seed)
     for module in list(model.modules()):
         renamed = {}

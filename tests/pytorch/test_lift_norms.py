@@ -131,5 +131,5 @@ def test_partly_folded_norms_are_said_or_refused() -> None:
     assert [stage.norm for stage in spec.stages.values()] == [None, "none"]
     half = Block(3, 16)
     fold(half.eval().right)
-    with pytest.raises(SpecError, match="two norms"):
+    with pytest.raises(SpecError, match="two kinds of norms"):
         lift(half, (3, 33, 30))

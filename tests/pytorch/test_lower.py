@@ -11,26 +11,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resnet_dsl import build, elaborate, ir
-from resnet_dsl.ir import Layer, Network, Path
+from resnet_dsl.ir import ROOT, Layer, LayerPath, Network
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.naming import members, named
+from resnet_dsl.naming import named
+from resnet_dsl.naming.module_tree import members
 from tests.pytorch.reference import image, outputs, shuffle_statistics
 from tests.strategies import FEW, networks, specs
 
 
-def compute(layer: Layer, x: Tensor, modules: Mapping[Path, nn.Module], path: Path = ()) -> Tensor:
+def compute(
+    layer: Layer, x: Tensor, modules: Mapping[LayerPath, nn.Module], path: LayerPath = ROOT
+) -> Tensor:
     """The meaning of a layer, in evaluation mode; weights are those of the model's modules."""
     match layer:
         case ir.Sequence(layers):
             for i, inner in enumerate(layers):
-                x = compute(inner, x, modules, (*path, i))
+                x = compute(inner, x, modules, LayerPath((*path, i)))
             return x
         case ir.Residual(body=body, shortcut=shortcut, after=after):
-            left = compute(body, x, modules, (*path, "body"))
-            right = compute(shortcut, x, modules, (*path, "shortcut"))
-            return compute(after, left + right, modules, (*path, "after"))
+            left = compute(body, x, modules, LayerPath((*path, "body")))
+            right = compute(shortcut, x, modules, LayerPath((*path, "shortcut")))
+            return compute(after, left + right, modules, LayerPath((*path, "after")))
         case ir.Parallel(branches):
-            parts = [compute(b, x, modules, (*path, i)) for i, b in enumerate(branches)]
+            parts = [compute(b, x, modules, LayerPath((*path, i))) for i, b in enumerate(branches)]
             return torch.cat(parts, 1)
         case ir.Conv():
             conv = modules[path]

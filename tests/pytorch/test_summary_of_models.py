@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from resnet_dsl import build, elaborate, load, zoo
 from resnet_dsl.folds.memory import peak_activations
-from resnet_dsl.report.layer_counts import layer_counts
+from resnet_dsl.report.layer_counts import layers
 from resnet_dsl.report.summaries import summary
 from tests.pytorch.reference import chosen
 
@@ -20,15 +20,15 @@ from tests.pytorch.reference import chosen
 @pytest.mark.parametrize("name", chosen(zoo()))
 def test_modules_and_buffers_are_those_of_the_model(name: str) -> None:
     model = build(load(name), device="meta")
-    found, counts = summary(name), layer_counts(name)
+    found, counts = summary(name), layers(name)
     modules = list(model.modules())
     assert counts.modules == len(modules)
     assert counts.leaf_modules == sum(not list(module.children()) for module in modules)
     state, params = model.state_dict(), dict(model.named_parameters())
     kept = [tensor for key, tensor in state.items() if key not in params]
-    assert found.cost.buffers == sum(tensor.numel() for tensor in kept)
+    assert found.buffers == sum(tensor.numel() for tensor in kept)
     size = sum(tensor.numel() * tensor.itemsize for tensor in state.values())
-    assert found.sizes["float32"] == size
+    assert found.bytes["float32"] == size
     convs = [module for module in modules if isinstance(module, nn.Conv2d)]
     attention = 2 * counts.not_counted.get("attentions", 0) * (".se.fc1.weight" in "".join(state))
     asides = 2 * ("aux1.conv.conv.weight" in state)
@@ -49,7 +49,7 @@ def test_activations_are_what_convolutions_put_out(name: str) -> None:
     for module in model.modules():
         module.register_forward_hook(count)
     model(torch.zeros(1, *load(name).input, device="meta"))
-    assert summary(name).cost.activations == found
+    assert summary(name).activations == found
 
 
 VIEWS = {"flatten", "dropout", "view", "alias", "detach"}

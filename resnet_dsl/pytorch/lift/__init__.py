@@ -1,7 +1,7 @@
 """`lift`: a model back to its network, by what it computes.
 
 The model is exported; the operations of the export are read as layers, and `recover` finds the
-page. Neither classes nor names of parameters are asked.
+spec. Neither classes nor names of parameters matter.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from torch import nn
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.elaboration import drop_path_schedule
-from resnet_dsl.folds.count import network_leaves
+from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.ir import Network, Shape
-from resnet_dsl.naming import members, named
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.naming import leaf_names
 from resnet_dsl.pytorch.lift.export import exported, reason
 from resnet_dsl.pytorch.lift.formulas import dominators
 from resnet_dsl.pytorch.lift.graph import Graph
@@ -29,22 +30,23 @@ from resnet_dsl.recovery import recover
 from resnet_dsl.recovery.unit_terms import drop_path
 from resnet_dsl.sources.lifted import Lifted, Undetermined
 
-_SHARED: Final = "a weight that two layers share is no layer of this language"
+_SHARED: Final = "a weight that two layers share is not supported"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
 
 
-def lift_model(model: nn.Module, input: Sequence[int], *, partial: bool = False) -> Lifted:
+def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lifted:
     """`resnet_dsl.lift`."""
-    shape = Shape(*input)
+    shape = input_shape(input)
+    assert shape is not None
     graph = exported(model, shape, training=False)
     try:
         return _whole(model, shape, graph)
     except SpecError as error:
-        found = _longest_prefix(graph, shape) if partial and graph.outputs else None
-        if found is None:
+        prefix = _longest_prefix(graph, shape) if partial and graph.outputs else None
+        if prefix is None:
             raise
         unread = Undetermined(_IN_TRAINING, "none", "not read in a part")
-        return _lifted(model, *found, [unread], refused=error.diagnostics[0].message)
+        return _lifted(model, *prefix, [unread], refused=error.diagnostics[0].message)
 
 
 def _whole(model: nn.Module, shape: Shape, graph: Graph) -> Lifted:
@@ -77,7 +79,7 @@ def _keeps(leaf: ir.Leaf) -> bool:
 
 
 def _longest_prefix(graph: Graph, shape: Shape) -> tuple[Network, Names] | None:
-    """The longest beginning of a network that a page says."""
+    """The longest beginning of a network that a spec can express."""
     for stop in dominators(graph.outputs[0]):
         names = Names(training=False)
         with suppress(SpecError):
@@ -97,7 +99,7 @@ def _lifted(
     _assert_unshared(model, network, names)
     spec = recover(network)
     counters = {name for name, _ in model.named_buffers() if name.endswith(COUNTER)}
-    ours = {path: name for name, member in members(named(network)) for path in member.paths}
+    ours = leaf_names(network)
     weights = {}
     for path, leaf in network_leaves(network):
         for key, theirs in names.of(leaf).items():
@@ -115,7 +117,7 @@ def _lifted(
 
 
 def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
-    """Refuse weights that two layers share: each layer of a page has its own."""
+    """Refuse weights that two layers share: each layer of a spec has its own."""
     held = (model.named_parameters(remove_duplicate=False), model.named_buffers())
     same = {name: id(tensor) for tensors in held for name, tensor in tensors}
     seen: set[object] = set()
@@ -123,7 +125,7 @@ def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
         for name in names.of(leaf).values():
             tensor = same.get(name, name)
             if tensor in seen:
-                raise SpecError([Diagnostic(code="unsayable", message=f"{name}: {_SHARED}")])
+                raise SpecError([Diagnostic(code="unsupported", message=f"{name}: {_SHARED}")])
             seen.add(tensor)
 
 

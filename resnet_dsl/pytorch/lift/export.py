@@ -22,7 +22,7 @@ def exported(model: nn.Module, shape: Shape, *, training: bool) -> Graph:
             program = torch.export.export(model, (images,), strict=False)
     except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
         raise fail(
-            "unsayable",
+            "unsupported",
             f"the model cannot be exported for images of {shape}: {reason(error)}",
             help="another size? what depends on the values of an image cannot be exported",
         ) from error

@@ -109,10 +109,10 @@ def _filter_response_norm(here: Operation, names: Names) -> Found | None:
 
 def _plus(here: Operation) -> tuple[Operation, float | None]:
     """What an operation reads, before a constant was added."""
-    (found,) = here.inputs
-    if found.name != "add" or not isinstance(found["other"], float) or found["alpha"] != 1:
-        return found, None
-    return found.inputs[0], found["other"]
+    (sum_,) = here.inputs
+    if sum_.name != "add" or not isinstance(sum_["other"], float) or sum_["alpha"] != 1:
+        return sum_, None
+    return sum_.inputs[0], sum_["other"]
 
 
 def _affine(here: Operation) -> tuple[Operation, Weight, Weight] | None:
@@ -164,10 +164,10 @@ def _pixels(here: Operation) -> Found | None:
         return None
     (x,) = before.inputs
     step = here["step"]
-    for found in (before, here):
-        size = x.shape[found["dim"]]
-        whole = not found["start"] and (found["end"] is None or found["end"] >= size)
-        if not whole or found["step"] != step or step == 1:
+    for slice_ in (before, here):
+        size = x.shape[slice_["dim"]]
+        whole = not slice_["start"] and (slice_["end"] is None or slice_["end"] >= size)
+        if not whole or slice_["step"] != step or step == 1:
             return None
     return ir.Pool(kind="max", kernel=1, stride=step), x
 
@@ -221,12 +221,12 @@ def _drop_path(here: Operation) -> Found | None:
     """A product with noise that is the same for a whole image."""
     noise = [a for a in here.arguments.values() if isinstance(a, Operation | Formula)]
     for x in here.inputs:
-        for found in noise:
-            kept = _survival(found) if found is not x else None
-            if kept is not None and found.shape == (x.shape[0], 1, 1, 1):
+        for factor in noise:
+            kept = _survival(factor) if factor is not x else None
+            if kept is not None and factor.shape == (x.shape[0], 1, 1, 1):
                 return ir.DropPath(probability(kept)), x
-            kept = _coin(found) if x.name == "div" else None
-            if kept is not None and x["other"] == kept and found.shape == (x.shape[0], 1, 1, 1):
+            kept = _coin(factor) if x.name == "div" else None
+            if kept is not None and x["other"] == kept and factor.shape == (x.shape[0], 1, 1, 1):
                 return ir.DropPath(probability(kept)), x.inputs[0]
     return None
 
@@ -271,9 +271,13 @@ def past_views(here: Operation) -> Operation:
     return here
 
 
-def ordered(one: Operation, other: Operation) -> tuple[Operation, Operation]:
-    """Two operations, the one first that the other is computed from."""
-    return (one, other) if any(found is one for found in dominators(other)) else (other, one)
+def ordered(left: Operation, right: Operation) -> tuple[Operation, Operation]:
+    """Two operations, the one that the other is computed from first."""
+    return (
+        (left, right)
+        if any(operation is left for operation in dominators(right))
+        else (right, left)
+    )
 
 
 def dominators(operation: Operation) -> Iterator[Operation]:

@@ -82,11 +82,11 @@ def _is_norm(
     weight, bias, mean, var = at
     held = dict(zip(names, at, strict=True))
     for x in (0.0, 1.0):
-        found = x
+        value = x
         for step in chain:
-            found = _value(step.name, step.arguments, held, found)
+            value = _value(step.name, step.arguments, held, value)
         expected = (x - mean) / math.sqrt(var + eps) * weight + bias
-        if not math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12):
+        if not math.isclose(value, expected, rel_tol=1e-9, abs_tol=1e-12):
             return False
     return True
 
@@ -100,8 +100,8 @@ def _value(
         match arguments.get(key, default):
             case Operation():
                 return x
-            case Weight(name=found):
-                return held[found]
+            case Weight(name=weight):
+                return held[weight]
             case Formula(name=inner, arguments=given):
                 return _value(inner, given, held, x)
             case int() | float() as number:

@@ -99,12 +99,12 @@ def read_graph(program: ExportedProgram) -> Graph:
 
 
 def refused(here: Operation, what: str | None = None) -> SpecError:
-    """The language has no words for an operation: an error that names its module."""
+    """An operation that no spec can express: an error that names its module."""
     place = f"{here.module}: " if here.module else ""
     part = here.name == "getitem" and here.inputs
     named = what or (f"a part of torch.{here.inputs[0].name}" if part else f"torch.{here.name}")
-    message = f"{place}{named} is no layer of this language"
-    return SpecError([Diagnostic(code="unsayable", message=message)])
+    message = f"{place}{named} is not supported"
+    return SpecError([Diagnostic(code="unsupported", message=message)])
 
 
 def cast_to(dtype: torch.dtype | None) -> str:
@@ -150,19 +150,21 @@ class _Reader:
 
     def _outputs(self, node: Node) -> Iterator[Operation]:
         specs = self.program.graph_signature.output_specs
-        for spec, found in zip(specs, node.args[0], strict=True):  # type: ignore[arg-type]
-            value = self._value(found) if isinstance(found, Node) else None
+        for spec, output in zip(specs, node.args[0], strict=True):  # type: ignore[arg-type]
+            value = self._value(output) if isinstance(output, Node) else None
             if spec.kind == OutputKind.USER_OUTPUT and isinstance(value, Operation):
-                if self.memory.is_stale(found):
+                if self.memory.is_stale(output):
                     value.flaw = _STALE
                 yield value
 
     def _read(self, node: Node) -> None:
         name, arguments = _call(node)
         arguments = {key: _mapped(given, self._value) for key, given in arguments.items()}
-        values = [self.values.get(self.memory.latest(found)) for found in node.all_input_nodes]
+        values = [
+            self.values.get(self.memory.latest(input_node)) for input_node in node.all_input_nodes
+        ]
         inputs = tuple(dict.fromkeys(v for v in values if isinstance(v, Operation)))
-        stale = any(self.memory.is_stale(found) for found in node.all_input_nodes)
+        stale = any(self.memory.is_stale(input_node) for input_node in node.all_input_nodes)
         shape, dtype = _meta(node)
         self.memory.note(node)
         if not inputs:
@@ -170,14 +172,14 @@ class _Reader:
         elif name != "_assert_tensor_metadata":
             stack = node.meta.get("nn_module_stack") or {}
             module = next((path for path, _ in reversed(list(stack.values()))), "")
-            made = Operation(name, arguments, inputs, shape, dtype, module)
+            operation = Operation(name, arguments, inputs, shape, dtype, module)
             if stale:
-                made.flaw = _STALE
+                operation.flaw = _STALE
             elif name in CASTS and not self._keeps(dtype):
-                made.flaw = cast_to(dtype)
-            made.dominator = _common(inputs)
-            made.depth = made.dominator.depth + 1
-            self.values[node] = made
+                operation.flaw = cast_to(dtype)
+            operation.dominator = _common(inputs)
+            operation.depth = operation.dominator.depth + 1
+            self.values[node] = operation
 
     def _value(self, node: Node) -> Value | None:
         return self.values.get(self.memory.latest(node))
@@ -197,14 +199,14 @@ class _Reader:
         dtype: torch.dtype | None,
     ) -> Weight | Formula:
         """A cast or view of a weight is that weight; so is a standardized one, but for that."""
-        found = arguments.get("self", arguments.get("input"))
-        if isinstance(found, Weight):
-            whole = torch.Size(shape).numel() == found.value.numel()
+        weight = arguments.get("self", arguments.get("input"))
+        if isinstance(weight, Weight):
+            whole = torch.Size(shape).numel() == weight.value.numel()
             cast = name in CASTS and self._keeps(dtype)
             if cast or name == "expand" or (name in _VIEWS and whole):
-                return Weight(found.name, found.value, shape, found.standardized)
-            if name == "batch_norm" and _standardizes(arguments, found):
-                return Weight(found.name, found.value, shape, standardized=True)
+                return Weight(weight.name, weight.value, shape, weight.standardized)
+            if name == "batch_norm" and _standardizes(arguments, weight):
+                return Weight(weight.name, weight.value, shape, standardized=True)
         return Formula(name, arguments, shape)
 
 
@@ -250,7 +252,7 @@ class _Memory:
 
 
 def _call(node: Node) -> tuple[str, dict[str, Any]]:
-    """An operation's name and arguments, those of ATen with the defaults said."""
+    """An operation's name and arguments, those of ATen with the defaults written out."""
     if not isinstance(node.target, OpOverload):
         name = getattr(node.target, "__name__", str(node.target))
         return name, {str(i): given for i, given in enumerate(node.args)}
@@ -288,10 +290,10 @@ def _count_users(outputs: tuple[Operation, ...]) -> Iterator[Operation]:
     while waiting:
         here = waiting.pop()
         yield here
-        for found in here.inputs:
-            found.users += 1
-            if found.users == 1:
-                waiting.append(found)
+        for read in here.inputs:
+            read.users += 1
+            if read.users == 1:
+                waiting.append(read)
 
 
 def _common(operations: tuple[Operation, ...]) -> Operation:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from resnet_dsl import ir
 from resnet_dsl.folds.anatomy import opening_length
-from resnet_dsl.folds.count import leaves
+from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import Layer, Shape
 from resnet_dsl.pytorch.lift.formulas import dominators, ordered, pattern
 from resnet_dsl.pytorch.lift.frozen import frozen_norm
@@ -22,43 +22,43 @@ class Reader:
     names: Names
 
     def network(self, graph: Graph, input: Shape) -> ir.Network:
-        """All that leads from the image to the outputs; those behind the first are auxiliary."""
+        """All that leads from the image to the outputs; those after the first are auxiliary."""
         if not graph.outputs:
             raise refused(graph.image, "a model whose output does not depend on its input")
-        output, *asides = graph.outputs
-        if asides and not self.names.training:
-            raise refused(asides[0], "a second output in evaluation")
+        output, *others = graph.outputs
+        if others and not self.names.training:
+            raise refused(others[0], "a second output in evaluation")
         layers = _opened(self.between(graph.image, output))
         trunk = {id(operation) for operation in dominators(output)}
         auxiliaries = []
-        for aside in asides:
-            fork = next(found for found in dominators(aside) if id(found) in trunk)
-            head = ir.network(input, *self.between(fork, aside)).layers
+        for other in others:
+            fork = next(o for o in dominators(other) if id(o) in trunk)
+            head = ir.network(input, *self.between(fork, other)).layers
             passed = len(self.between(graph.image, fork))
-            behind = sum(map(len, layers[:passed]))
-            auxiliaries.append(ir.Auxiliary(behind=behind, layers=head))
+            position = sum(map(len, layers[:passed]))
+            auxiliaries.append(ir.Auxiliary(position=position, layers=head))
         return ir.network(input, *chain(*layers), auxiliaries=tuple(auxiliaries))
 
     def between(self, start: Operation, stop: Operation) -> list[Layer]:
         """What leads from one operation to a later one, in order."""
-        found: list[Layer] = []
+        reversed_layers: list[Layer] = []
         here = stop
         while here is not start:
             layers, before = self._read(here)
             if here.dtype != before.dtype:
                 raise refused(here, cast_to(here.dtype))
-            match layers, found[-1:]:
+            match layers, reversed_layers[-1:]:
                 case [ir.Residual() as block], [ir.Act() as act] if here.users == 1:
-                    found[-1] = replace(block, after=act)  # it alone reads the sum
+                    reversed_layers[-1] = replace(block, after=act)  # it alone reads the sum
                 case _:
-                    found += reversed(layers)
+                    reversed_layers += reversed(layers)
             here = before
-        return [layer for layer in found[::-1] if layer != ir.Identity()]
+        return [layer for layer in reversed_layers[::-1] if layer != ir.Identity()]
 
     def _read(self, here: Operation) -> tuple[list[Layer], Operation]:
         """The layers of one operation, or of all between it and where their branches part."""
-        if found := pattern(here, self.names) or frozen_norm(here, self.names):
-            layer, before = found
+        if recognized := pattern(here, self.names) or frozen_norm(here, self.names):
+            layer, before = recognized
             return list(ir.steps(layer)), before
         if len(here.inputs) > 1 or here.name == "cat":
             return self._joined(here)
@@ -92,22 +92,22 @@ class Reader:
 
     def _concatenated(self, here: Operation, fork: Operation) -> tuple[list[Layer], Operation]:
         """Branches side by side; or one, and zeros on its sides."""
-        maps = [found for found in here["tensors"] if not zeros(found)]
-        if any(found not in here.inputs for found in maps):
+        maps = [map_ for map_ in here["tensors"] if not zeros(map_)]
+        if any(map_ not in here.inputs for map_ in maps):
             raise refused(here, "a map with constants beside it")
         if len(maps) == len(here["tensors"]):
-            branches = (ir.sequence(*self.between(fork, found)) for found in maps)
+            branches = (ir.sequence(*self.between(fork, map_)) for map_ in maps)
             return [ir.Parallel(tuple(branches))], fork
         if len(maps) != 1:
             raise refused(here, "branches with zeros beside them")
-        channels = [found.shape[1] for found in here["tensors"]]
+        channels = [map_.shape[1] for map_ in here["tensors"]]
         i = here["tensors"].index(maps[0])
         return [ir.PadChannels(before=sum(channels[:i]), after=sum(channels[i + 1 :]))], maps[0]
 
     def _residual(self, here: Operation, fork: Operation) -> Layer:
-        """The branch with fewer convolutions is the shortcut; of two alike, the second one."""
-        one, other = (ir.sequence(*self.between(fork, found)) for found in here.inputs)
-        body, shortcut = (one, other) if _convs(one) >= _convs(other) else (other, one)
+        """The branch with fewer convolutions is the shortcut; of two alike, the second left."""
+        left, right = (ir.sequence(*self.between(fork, branch)) for branch in here.inputs)
+        body, shortcut = (left, right) if _convs(left) >= _convs(right) else (right, left)
         return ir.Residual(body=body, shortcut=shortcut)
 
     def _squeeze_excite(self, here: Operation, fork: Operation) -> Layer:
@@ -132,16 +132,16 @@ class Reader:
                 }
                 return self.names.named(se, names)
             case _:
-                raise refused(here, "a product that is no attention known here")
+                raise refused(here, "a product that is not a known attention")
 
 
 def _opened(layers: list[Layer]) -> list[tuple[Layer, ...]]:
-    """Layers, each with the activation behind it where that is no part of it, but opens what
+    """Layers, each with the activation after it where that is not part of it, but opens what
     follows: a pre-activated block.
 
     Without norms, `relu(x + y)` may be the end of a block or the opening of the next. It opens
-    where the next block projects what is activated and has nothing behind its own addition, or
-    where the block itself is pre-activated: by its first layer, or by an activation in front of it
+    where the next block projects what is activated and has nothing after its own addition, or
+    where the block itself is pre-activated: by its first layer, or by an activation before it
     that belongs to no convolution.
     """
     pre = {i for i, layer in enumerate(layers) if _ends_bare(layer) or _opens(layer)}
@@ -156,7 +156,7 @@ def _opened(layers: list[Layer]) -> list[tuple[Layer, ...]]:
 
 
 def _is_opened(before: list[Layer]) -> bool:
-    """Whether an activation that belongs to no convolution ends the layers in front of a block."""
+    """Whether an activation that belongs to no convolution ends the layers before a block."""
     match before[-2:]:
         case [ir.Conv() | ir.BatchNorm() | ir.GroupNorm(), ir.Act()]:
             return False

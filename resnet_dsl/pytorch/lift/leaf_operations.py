@@ -8,6 +8,7 @@ from math import prod
 from typing import Final
 
 from resnet_dsl import ir
+from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.ir import Layer, Leaf
 from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight, refused
 
@@ -31,21 +32,21 @@ class Names:
     """For each leaf with weights, the names of these in the model; whether norms are `frozen`."""
 
     training: bool
-    names: dict[int, dict[str, str]] = field(default_factory=dict)
     frozen: bool = False
-    _kept: list[Leaf] = field(default_factory=list)
+    _by_leaf: IdentityCache[dict[str, str]] = field(default_factory=IdentityCache)
 
     def weighing(self, leaf: Leaf, **weights: Weight | None) -> Leaf:
         """A leaf whose weights are known by name."""
         return self.named(leaf, {key: w.name for key, w in weights.items() if w is not None})
 
     def named(self, leaf: Leaf, names: dict[str, str]) -> Leaf:
-        self._kept.append(leaf)  # alive: ids stay true
-        self.names[id(leaf)] = names
+        """A leaf with the names of its weights."""
+        self._by_leaf.put(leaf, names)
         return leaf
 
     def of(self, leaf: Leaf) -> dict[str, str]:
-        return self.names.get(id(leaf), {})
+        """The names of a leaf's weights."""
+        return self._by_leaf.get(leaf) or {}
 
 
 def layers_of(here: Operation, names: Names) -> list[Layer]:
@@ -102,12 +103,12 @@ def one(here: Operation, argument: str) -> int:
 
 def weights(here: Operation, *arguments: str) -> list[Weight | None]:
     """Arguments that are weights, used as they are; None for those that are missing."""
-    found = [here[argument] for argument in arguments]
-    for value in found:
+    values = [here[argument] for argument in arguments]
+    for value in values:
         whole = isinstance(value, Weight) and value.shape == tuple(value.value.shape)
         if value is not None and not whole:
             raise refused(here, "a layer whose weights are computed")
-    return found
+    return values
 
 
 def _act(here: Operation) -> Layer:
@@ -240,8 +241,8 @@ def _padded(here: Operation) -> Layer:
 
 
 def zeros(value: object) -> bool:
-    """Whether all of a map is zero by the way it is made."""
+    """Whether all of a map is zero by the way it is named_zeros."""
     if not isinstance(value, Operation | Formula):
         return False
-    made = value.name in {"zeros", "zeros_like", "new_zeros"}
-    return made or (value.name == "mul" and value["other"] == 0)
+    named_zeros = value.name in {"zeros", "zeros_like", "new_zeros"}
+    return named_zeros or (value.name == "mul" and value["other"] == 0)

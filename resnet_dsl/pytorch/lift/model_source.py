@@ -28,7 +28,7 @@ _FORMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A model that was named, the size of image that it is made for, and a name for its page."""
+    """A model that was named, the size of image that it is made for, and a name for its spec."""
 
     model: nn.Module
     input: Shape
@@ -60,7 +60,7 @@ def model_of(source: str) -> Named:
 
 @contextmanager
 def _naming(source: str) -> Iterator[None]:
-    """What other people's code raises is theirs, said in one line."""
+    """What other people's code raises, in one line."""
     try:
         yield
     except SpecError:
@@ -86,12 +86,12 @@ def _timm(name: str) -> Named:
 def _transformers(name: str) -> Named:
     """A folder, or a name of the hub; from a folder without weights they are drawn."""
     auto = _module("transformers")
-    made = auto.AutoModelForImageClassification
+    model_class = auto.AutoModelForImageClassification
     folder = Path(name)
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
-        model = made.from_config(auto.AutoConfig.from_pretrained(name))
+        model = model_class.from_config(auto.AutoConfig.from_pretrained(name))
     else:
-        model = made.from_pretrained(name, use_safetensors=True)
+        model = model_class.from_pretrained(name, use_safetensors=True)
     channels = model.config.num_channels
     return Named(model, INPUT._replace(channels=channels), None)
 
@@ -120,10 +120,10 @@ def _check_name(library: str, name: str, known: Callable[[], Iterable[str]]) -> 
 def _called(module: str, call: str) -> nn.Module:
     """What `function(args)` of a module gives; the arguments are literals."""
     names, args, kwargs = _parsed(call)
-    found: Any = _imported(module)
+    value: Any = _imported(module)
     for name in names:
-        found = getattr(found, name)
-    model = found if isinstance(found, nn.Module) else found(*args, **kwargs)
+        value = getattr(value, name)
+    model = value if isinstance(value, nn.Module) else value(*args, **kwargs)
     if not isinstance(model, nn.Module):
         raise fail("source", f"{module}:{call} gives a {type(model).__name__}, no nn.Module")
     return model
@@ -152,7 +152,7 @@ def _parsed(call: str) -> tuple[list[str], list[Any], dict[str, Any]]:
     except (SyntaxError, ValueError):
         raise fail(
             "source",
-            f"{call!r} is no call of a function with literals",
+            f"{call!r} is not a call of a function with literals",
             help="as in resnet-dsl lift 'package.module:Net(10, width=2.0)'",
         ) from None
 

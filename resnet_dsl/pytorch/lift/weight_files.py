@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from resnet_dsl.checkpoint import recognize
-from resnet_dsl.checkpoint.library_names import keys_of
 from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.folds.weights import COUNTER
-from resnet_dsl.ir import Shape
-from resnet_dsl.naming import Naming
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.naming import Naming, is_stored, state_keys
 from resnet_dsl.pytorch.file_contents import is_safetensors, listed, printable, read_checkpoint
 from resnet_dsl.sources.lifted import Lifted, Undetermined
 
@@ -35,22 +34,22 @@ class Checkpoint:
     state: dict[str, Tensor]
 
 
-def lift_checkpoint(path: Path, input: Sequence[int] | None = None) -> Lifted:
+def lift_checkpoint(path: Path, input: Input | None = None) -> Lifted:
     """`resnet_dsl.lift_checkpoint`."""
     return read(path, input).lifted
 
 
-def read(path: Path, input: Sequence[int] | None = None) -> Checkpoint:
+def read(path: Path, input: Input | None = None) -> Checkpoint:
     """A file of weights with its network."""
     key, state, others = _unwrapped(path, read_checkpoint(path))
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    shape = None if input is None else Shape(*input)
+    shape = input_shape(input)
     try:
-        found = recognize(shapes, ordered=not is_safetensors(path), input=shape)
+        recognized = recognize(shapes, ordered=not is_safetensors(path), input=shape)
     except SpecError as error:
         faults = (replace(x, message=f"{path}: {printable(x.message)}") for x in error.diagnostics)
         raise SpecError(faults) from None
-    lifted = found.lifted
+    lifted = recognized.lifted
     for ours, name in lifted.weights.items():
         if not (ours.endswith(f".{COUNTER}") or state[name].is_floating_point()):
             kind = str(state[name].dtype).removeprefix("torch.")
@@ -59,7 +58,7 @@ def read(path: Path, input: Sequence[int] | None = None) -> Checkpoint:
     if others:
         chosen = Undetermined("weights of", key, f"the file also holds {', '.join(others)}")
         lifted = replace(lifted, undetermined=(chosen, *lifted.undetermined))
-    return Checkpoint(lifted=lifted, namings=found.namings, state=state)
+    return Checkpoint(lifted=lifted, namings=recognized.namings, state=state)
 
 
 def _unwrapped(
@@ -67,8 +66,8 @@ def _unwrapped(
 ) -> tuple[str, dict[str, Tensor], list[str]]:
     """The weights in a file, the key that they are under, and other keys that hold weights."""
     key, others = "", []
-    while found := [name for name in WRAPPINGS if isinstance(content.get(name), dict)]:
-        key, *more = found
+    while wrapped := [name for name in WRAPPINGS if isinstance(content.get(name), dict)]:
+        key, *more = wrapped
         others += more
         inner = content[key]
         assert isinstance(inner, dict)
@@ -92,11 +91,14 @@ def carried(
 
     Raises `NamingError` where the library has no such network.
     """
-    ours = {at: key for key, at in keys_of(lifted.network).items()}
-    found = {}
-    for name, at in keys_of(lifted.network, naming).items():
-        if ours[at] in lifted.weights:
-            found[name] = state[lifted.weights[ours[at]]]
-        elif name.endswith(f".{COUNTER}"):
-            found[name] = torch.zeros((), dtype=torch.int64)
-    return found
+    network = lifted.network
+    own = {tensor: key for key, tensor in state_keys(network).items()}
+    renamed = {}
+    for name, tensor in state_keys(network, naming).items():
+        if not is_stored(network, tensor, naming):
+            continue
+        if own[tensor] in lifted.weights:
+            renamed[name] = state[lifted.weights[own[tensor]]]
+        elif tensor.key == COUNTER:
+            renamed[name] = torch.zeros((), dtype=torch.int64)
+    return renamed

@@ -3,7 +3,11 @@
 A `Network` is an input size and a tuple of layers. Leaves compute, three combinators connect:
 `Sequence` (one after the other), `Residual` (add) and `Parallel` (concatenate). Nodes are plain
 data; every question about them is a function in `resnet_dsl.folds`. Names of modules, orders of
-registration and places in a text are not here: each is an answer of a fold, by `Path`.
+registration and positions in a text are not here: each is the result of a fold, by `LayerPath`.
+
+Leaves of a kind share a base class (`Norm`, `Attention`, `Window`, `Padding`, `Parameterless`), so
+that a fold names the kinds that matter to it. The union `Leaf` is closed: a leaf that a fold
+forgets is an error of mypy.
 
 >>> sequence(Pool(kind="max", kernel=3, stride=2), Identity())
 Pool(kind='max', kernel=3, stride=2, padding=0, ceil=False)
@@ -12,10 +16,20 @@ Pool(kind='max', kernel=3, stride=2, padding=0, ceil=False)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
-Path: TypeAlias = tuple[str | int, ...]
-"""Steps from the root to a node: of a network (`(4, "body", 0)`), a page, or a pydantic `loc`."""
+from resnet_dsl.ir.kinds import ROOT as ROOT
+from resnet_dsl.ir.kinds import ActiveNorm as ActiveNorm
+from resnet_dsl.ir.kinds import Attention as Attention
+from resnet_dsl.ir.kinds import Elementwise as Elementwise
+from resnet_dsl.ir.kinds import LayerPath as LayerPath
+from resnet_dsl.ir.kinds import Norm as Norm
+from resnet_dsl.ir.kinds import Padding as Padding
+from resnet_dsl.ir.kinds import Parameterless as Parameterless
+from resnet_dsl.ir.kinds import Shape as Shape
+from resnet_dsl.ir.kinds import Size as Size
+from resnet_dsl.ir.kinds import Vector as Vector
+from resnet_dsl.ir.kinds import Window as Window
 
 ActKind: TypeAlias = Literal[
     "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh"
@@ -23,31 +37,8 @@ ActKind: TypeAlias = Literal[
 PoolKind: TypeAlias = Literal["max", "average"]
 
 
-class Shape(NamedTuple):
-    """A feature map of one image: channels, height, width."""
-
-    channels: int
-    height: int
-    width: int
-
-    def __str__(self) -> str:
-        return f"{self.channels}x{self.height}x{self.width}"
-
-
-class Vector(NamedTuple):
-    """A flat feature vector of one image."""
-
-    features: int
-
-    def __str__(self) -> str:
-        return str(self.features)
-
-
-Size: TypeAlias = Shape | Vector
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conv:
+class Conv(Window):
     """A square 2-D convolution; `groups` is the cardinality of Xie et al. 2017.
 
     `standardized` weights have mean 0 and variance 1 for each output channel: Qiao et al. 2019.
@@ -69,7 +60,7 @@ class Conv:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm:
+class BatchNorm(Norm):
     """`(x - mean) / sqrt(var + eps) * weight + bias` over a batch: Ioffe and Szegedy 2015.
 
     `momentum` is the weight of the new batch in the running statistics, as PyTorch counts it.
@@ -81,7 +72,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupNorm:
+class GroupNorm(Norm):
     """`(x - mean) / sqrt(var + eps) * weight + bias` over groups of channels: Wu and He 2018."""
 
     channels: int
@@ -93,7 +84,7 @@ class GroupNorm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvoNorm:
+class EvoNorm(ActiveNorm):
     """EvoNorm-S0, `x * sigmoid(v * x) / std(x) * weight + bias`: Liu et al. 2020, table 2.
 
     The deviation is that of a group of channels. It normalizes and activates.
@@ -108,7 +99,7 @@ class EvoNorm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilterResponseNorm:
+class FilterResponseNorm(ActiveNorm):
     """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`: Singh and Krishnan 2020, §3.
 
     The mean is that of a channel's map. It normalizes and activates.
@@ -119,14 +110,14 @@ class FilterResponseNorm:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Act(Elementwise):
     """An elementwise activation without parameters."""
 
     kind: ActKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Window, Parameterless):
     """A square window with its maximum or average; `ceil` keeps a last, partial window.
 
     Max pools pad with minus infinity; averages count the zeros that they pad with.
@@ -138,9 +129,13 @@ class Pool:
     padding: int = 0
     ceil: bool = False
 
+    @property
+    def dilation(self) -> int:  # type: ignore[override]  # a number like the others, but fixed
+        return 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptivePool:
+class AdaptivePool(Parameterless):
     """The averages of each channel over `side` x `side` even parts of the map.
 
     One part is the whole map, a global average pool: Lin et al. 2013.
@@ -150,7 +145,7 @@ class AdaptivePool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroPad:
+class ZeroPad(Padding):
     """Zeros around a map: `before` its first row and column, `after` its last."""
 
     before: int
@@ -158,7 +153,7 @@ class ZeroPad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlurPool:
+class BlurPool(Parameterless):
     """A binomial 3x3 filter over each channel, then every `stride`-th pixel: Zhang 2019.
 
     The map is reflected by one pixel at its sides.
@@ -168,7 +163,7 @@ class BlurPool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SqueezeExcite:
+class SqueezeExcite(Attention):
     """`x * sigmoid(W2 relu(W1 mean(x)))`, with `hidden` channels between: Hu et al. 2018, §3."""
 
     channels: int
@@ -176,14 +171,14 @@ class SqueezeExcite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EfficientChannelAttention:
+class EfficientChannelAttention(Attention):
     """`x * sigmoid(conv(mean(x)))`, over `kernel` neighbouring channels: Wang et al. 2020."""
 
     kernel: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PadChannels:
+class PadChannels(Padding):
     """Channels of zeros, `before` and `after` those of the input: option A of He et al. 2015."""
 
     before: int = 0
@@ -191,7 +186,7 @@ class PadChannels:
 
 
 @dataclass(frozen=True, slots=True)
-class Flatten:
+class Flatten(Parameterless):
     """A map read as one vector, channel by channel."""
 
 
@@ -204,14 +199,14 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropout:
+class Dropout(Elementwise):
     """In training each element is zeroed with probability `p`, the others scaled by `1/(1-p)`."""
 
     p: float
 
 
 @dataclass(frozen=True, slots=True)
-class DropPath:
+class DropPath(Elementwise):
     """In training each image's map is zeroed with probability `p`, the others scaled by
     `1/(1-p)`: the stochastic depth of Huang et al. 2016."""
 
@@ -219,12 +214,12 @@ class DropPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Softmax:
+class Softmax(Parameterless):
     """`exp(x) / sum(exp(x))` over the features of a vector."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Elementwise):
     """`x`: the shortcut where the shapes agree."""
 
 
@@ -254,10 +249,7 @@ class Parallel:
     branches: tuple[Layer, ...]
 
 
-ActiveNorm: TypeAlias = EvoNorm | FilterResponseNorm
-"""Norms that activate as well."""
-
-Norm: TypeAlias = BatchNorm | GroupNorm | ActiveNorm
+AnyNorm: TypeAlias = BatchNorm | GroupNorm | EvoNorm | FilterResponseNorm
 Leaf: TypeAlias = (
     Conv
     | BatchNorm
@@ -284,12 +276,12 @@ Layer: TypeAlias = Leaf | Sequence | Residual | Parallel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auxiliary:
-    """A classifier that reads the map behind the first `behind` layers of a network, in training.
+    """A classifier that reads the map after the first `position` layers of a network, in training.
 
     Szegedy et al. 2015, §5, add its loss to that of the network.
     """
 
-    behind: int
+    position: int
     layers: tuple[Layer, ...]
 
 
@@ -299,6 +291,7 @@ class Network:
 
     `layers` is flat (no `Sequence`, no `Identity` among them), so equal networks compare equal,
     whatever stages their authors saw in them. Auxiliaries stand in the order of what they read.
+    Any such network can be analyzed, named and built, whether or not a spec can express it.
     """
 
     input: Shape
@@ -332,8 +325,8 @@ def sequence(*layers: Layer) -> Layer:
 
 def network(input: Shape, *layers: Layer, auxiliaries: tuple[Auxiliary, ...] = ()) -> Network:
     """The normal form of a network."""
-    asides = sorted(auxiliaries, key=lambda aside: aside.behind)
-    return Network(input, tuple(_flat(layers)), tuple(asides))
+    in_order = sorted(auxiliaries, key=lambda auxiliary: auxiliary.position)
+    return Network(input, tuple(_flat(layers)), tuple(in_order))
 
 
 def steps(layer: Layer) -> tuple[Layer, ...]:

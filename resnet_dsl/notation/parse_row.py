@@ -1,0 +1,111 @@
+"""The text of a row to its term: a cursor, and an anchored pattern for each token."""
+
+from __future__ import annotations
+
+import re
+
+from resnet_dsl.notation.parse_layer import LAYER_HELP, NotationError, parse_words, read_number
+from resnet_dsl.notation.terms import At, Branch, Conv, Row, RowLayer, format_layer
+
+
+def parse_row(text: str) -> Row:
+    """The row of a text.
+
+    >>> parse_row("[[3x3, 64]] x 2").repeats
+    2
+    >>> parse_row("[[3x3, 64]] x 0")
+    Traceback (most recent call last):
+        ...
+    resnet_dsl.notation.parse_layer.NotationError: a block is repeated 0 times
+    """
+    scan = _Scanner(text)
+    if not scan.take(r"\["):
+        raise scan.error("a row begins with a bracket", help='like "[[3x3, 64], [3x3, 64]] x 2"')
+    branches = [_parse_path(scan)]
+    while scan.take(r"\|"):
+        branches.append(_parse_path(scan))
+    if not scan.take(r"\]"):
+        raise scan.error("the row's last bracket is missing", help="close the block with ]")
+    repeats = 1
+    if not scan.done:
+        times = scan.take(r"[x×X*]?\s*(\d+)(?!\w)")
+        if not times or times[0].strip()[0].isdigit():
+            raise scan.error(
+                "a row ends with its count" if not times else "an x is missing before the count",
+                at=times.span() if times else None,
+                help='like "] x 3"',
+            )
+        repeats = read_number(times[1], times.span(1))
+        if repeats == 0:
+            raise NotationError(
+                "a block is repeated 0 times",
+                times.span(1),
+                help="leave the stage out, or repeat the block once or more",
+                code="repeats",
+            )
+        if not scan.done:
+            raise scan.error("the row has ended, and more follows", help="one row, one count")
+    return Row(branches=tuple(branches), repeats=repeats)
+
+
+def _parse_path(scan: _Scanner) -> Branch:
+    """Layers up to the end of the block or of the branch."""
+    layers: list[RowLayer] = []
+    while True:
+        if words := scan.take(r"\[([^\[\]]*)\]"):
+            layer = parse_words(words[1], words.start(1))
+        elif words := scan.take(r"[^\[\]|;]*[^\[\]|;\s]"):
+            layer = parse_words(words[0], words.start())
+        elif not layers and scan.peek("]|"):
+            raise scan.error("a block without layers", help='like "[[3x3, 64], [3x3, 64]]"')
+        else:
+            raise scan.error("a layer is missing here", help=LAYER_HELP)
+        if not isinstance(layer, RowLayer):
+            raise NotationError(
+                f"{format_layer(layer)!r} belongs to the head",
+                layer.at,
+                help="write it under head:",
+            )
+        if isinstance(layer, Conv) and layer.bare:
+            raise NotationError(
+                "a classifier belongs to the head",
+                layer.at,
+                help=f"in a row write {layer.kernel}x{layer.kernel}, {layer.channels}",
+            )
+        layers.append(layer)
+        separated = scan.take("[,;]")
+        if scan.peek("]|") and not separated:
+            return tuple(layers)
+        if scan.done:
+            raise scan.error("the row's last bracket is missing", help="close the block with ]")
+
+
+class _Scanner:
+    """A cursor over a text: an anchored pattern at a time, blanks skipped."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self._skip()
+
+    @property
+    def done(self) -> bool:
+        return self.position == len(self.text)
+
+    def take(self, pattern: str) -> re.Match[str] | None:
+        """What the pattern matches here; the cursor moves past it."""
+        match = re.compile(pattern).match(self.text, self.position)
+        if match:
+            self.position = match.end()
+            self._skip()
+        return match
+
+    def peek(self, characters: str) -> bool:
+        return not self.done and self.text[self.position] in characters
+
+    def error(self, message: str, *, help: str, at: At | None = None) -> NotationError:
+        return NotationError(message, at or (self.position, len(self.text)), help=help)
+
+    def _skip(self) -> None:
+        while not self.done and self.text[self.position].isspace():
+            self.position += 1

@@ -1,0 +1,62 @@
+"""Summaries as a grid of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from resnet_dsl.render.grid import grid
+from resnet_dsl.report.analysis import sides
+from resnet_dsl.report.summaries import Summary, SummaryPart
+
+HEADINGS: Final = ("layers", "params", "buffers", "MACs", "activations", "receptive field")
+
+
+def summary_lines(
+    summaries: Sequence[Summary], names: Sequence[str], overrides: Sequence[str] = ()
+) -> list[str]:
+    """One network part by part, or several side by side; `names` are for those without a name."""
+    shown = [summary.name or name for summary, name in zip(summaries, names, strict=True)]
+    columns = [summary_facts(summary) for summary in summaries]
+    if len(summaries) > 1:
+        facts = dict.fromkeys(fact for column in columns for fact in column)
+        rows = [(fact, *(column.get(fact, "") for column in columns)) for fact in facts]
+        return grid(("", *shown), rows)
+    (summary,), (column,) = summaries, columns
+    title = ", ".join([shown[0], str(summary.input), *overrides])
+    lines = grid(("part", "output", *HEADINGS), summary_rows(summary), title=title, total=True)
+    rest = (key for key in column if key not in {"input", *HEADINGS})
+    return [*lines, *(f"{key}: {column[key]}" for key in rest)]
+
+
+def summary_rows(summary: Summary) -> list[tuple[str, ...]]:
+    """The parts and the total, every cell a text: name, output, and the columns of `HEADINGS`."""
+    rows = [(part.name, sides(part.output), *_cells(part)) for part in summary.parts]
+    return [*rows, ("total", "", *_cells(summary))]
+
+
+def summary_facts(summary: Summary) -> dict[str, str]:
+    """The totals by name, every one a text."""
+    return {
+        "input": str(summary.input),
+        **dict(zip(HEADINGS, _cells(summary), strict=True)),
+        **({"MACs of blurs": f"{summary.blur_macs:,}"} if summary.blur_macs else {}),
+        "peak activations, float32": _megabytes(summary.peak_activation_bytes),
+        **{f"size, {dtype}": _megabytes(size) for dtype, size in summary.bytes.items()},
+    }
+
+
+def _cells(counts: Summary | SummaryPart) -> tuple[str, ...]:
+    numbers = (
+        counts.layers,
+        counts.params,
+        counts.buffers,
+        counts.macs,
+        counts.activations,
+        counts.receptive_field or 0,
+    )
+    return tuple(f"{number:,}" if number else "" for number in numbers)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.2f} MB"

@@ -1,0 +1,73 @@
+"""Layers in words, for networks without a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from resnet_dsl import ir
+from resnet_dsl.folds.vocabulary import leaf_terms
+from resnet_dsl.ir import Layer, Leaf
+
+
+def layers_text(layers: Sequence[Layer]) -> str:
+    """Layers one after the other.
+
+    >>> layers_text([ir.Conv(in_channels=3, out_channels=8, kernel=3, stride=2), ir.Act("relu")])
+    'conv 3x3, 8, /2; relu'
+    """
+    return "; ".join(map(layer_text, layers)) or "identity"
+
+
+def layer_text(layer: Layer) -> str:
+    """One layer; of a residual block its body, shortcut and what follows the addition."""
+    match layer:
+        case ir.Sequence(layers):
+            return layers_text(layers)
+        case ir.Residual(body=body, shortcut=shortcut, after=after):
+            total = f"[{layer_text(body)}] + [{layer_text(shortcut)}]"
+            return total if after == ir.Identity() else f"{total}; {layer_text(after)}"
+        case ir.Parallel(branches):
+            return " | ".join(f"[{layer_text(branch)}]" for branch in branches)
+        case _:
+            return ", ".join([leaf_terms(layer).op, *_numbers(layer)]).replace(",", "", 1)
+
+
+def _numbers(leaf: Leaf) -> list[str]:
+    """The numbers of a leaf that tell it from others of its kind."""
+    match leaf:
+        case ir.Conv(kernel=k, out_channels=channels):
+            options = {
+                f"C={leaf.groups}": leaf.groups > 1,
+                f"/{leaf.stride}": leaf.stride > 1,
+                f"dilation {leaf.dilation}": leaf.dilation > 1,
+                f"pad {leaf.padding}": leaf.padding != leaf.dilation * (k - 1) // 2,
+                "bias": leaf.bias,
+                "standardized": leaf.standardized,
+            }
+            return [f"{k}x{k}", str(channels), *(text for text, given in options.items() if given)]
+        case ir.Pool(kernel=k, stride=stride, padding=padding, ceil=ceil):
+            options = {f"pad {padding}": padding > 0, "ceil": ceil}
+            return [f"{k}x{k}", f"/{stride}", *(text for text, given in options.items() if given)]
+        case ir.BlurPool(stride=stride):
+            return [f"/{stride}"]
+        case ir.BatchNorm(eps=eps, momentum=momentum):
+            return [f"eps {eps:g}", f"momentum {momentum:g}"]
+        case ir.GroupNorm(groups=groups, eps=eps) | ir.EvoNorm(groups=groups, eps=eps):
+            return [f"{groups} groups", f"eps {eps:g}"]
+        case ir.FilterResponseNorm(eps=eps):
+            return [f"eps {eps:g}"]
+        case ir.SqueezeExcite(hidden=number) | ir.EfficientChannelAttention(kernel=number):
+            return [str(number)]
+        case ir.Linear(out_features=features):
+            return [str(features)]
+        case ir.AdaptivePool(side=side):
+            return [f"to {side}x{side}"]
+        case ir.Padding(before=before, after=after):
+            return [f"{before} before", f"{after} after"]
+        case ir.Dropout(p=p) | ir.DropPath(p=p):
+            return [f"{p:g}"]
+        case ir.Act() | ir.Flatten() | ir.Softmax() | ir.Identity():
+            return []
+        case _:
+            assert_never(leaf)
