@@ -20,7 +20,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tests.pytorch.conftest  # noqa: F401  # torchvision's import beside a CPU build of torch
 from resnet_dsl import lift, load
-from tests.pytorch.test_family import theirs
+from tests.pytorch.reference import theirs
 
 ROUNDS = 3
 NAMES = ("resnet50", "timm/ecaresnet269d", "timm/resnetrs420")

@@ -10,11 +10,9 @@ from math import prod
 from typing import cast
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 
 from resnet_dsl import Spec, ir, load, loads, zoo
-from resnet_dsl.cli import main
 from resnet_dsl.elaboration import elaboration_of
 from resnet_dsl.folds.count import visit_macs
 from resnet_dsl.folds.shape import Sizes, sized_visits
@@ -22,13 +20,8 @@ from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.notation.terms import Row, format_row
 from resnet_dsl.render.block_text import block_lines
 from resnet_dsl.report.block_costs import BlockCost, RowBlocks, blocks
+from tests.command import run
 from tests.strategies import FEW, specs
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, ["blocks", *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def costs(source: str | Spec, stage: str) -> tuple[RowBlocks, dict[str, BlockCost]]:
@@ -216,7 +209,7 @@ def test_every_page_has_an_answer(spec: Spec) -> None:
 
 
 def test_blocks_prints_formulas_and_ratios() -> None:
-    result = run("resnet50", "--stage", "conv2_x")
+    result = run("blocks", "resnet50", "--stage", "conv2_x")
     assert result.exit_code == 0
     assert result.stdout == (
         "conv2_x: 3 blocks of width w = 256 on maps of 56x56\n"
@@ -235,7 +228,7 @@ def test_blocks_prints_formulas_and_ratios() -> None:
 
 
 def test_ratios_of_weights_and_of_macs_may_differ() -> None:
-    lines = run("timm/seresnet50", "--stage", "conv5_x").stdout.splitlines()
+    lines = run("blocks", "timm/seresnet50", "--stage", "conv5_x").stdout.splitlines()
     assert "    = 4,980,736 = 19/16 w²; 218,890,240 MACs" in lines
     assert (
         "  basic: [[3x3, 2048], [3x3, 2048]], 15.16 times the weights, 16.90 times the MACs"
@@ -244,7 +237,7 @@ def test_ratios_of_weights_and_of_macs_may_differ() -> None:
 
 
 def test_a_width_without_a_bottleneck_is_said() -> None:
-    result = run("timm/ecaresnet50d_pruned", "--stage", "conv2_x")
+    result = run("blocks", "timm/ecaresnet50d_pruned", "--stage", "conv2_x")
     assert "  bottleneck: none, since 4 does not divide 19\n" in result.stdout
     assert "3·3·18·18 + 3·3·18·18 = 5,832 ≈ 16.2 w²" in result.stdout
     assert "bottleneck" not in costs("timm/ecaresnet50d_pruned", "conv2_x")[1]
@@ -258,11 +251,11 @@ def test_a_stage_without_convolutions_has_no_block() -> None:
 
 @pytest.mark.parametrize("name", ["googlenet", "resnet50", "timm/seresnet50", "timm/senet154"])
 def test_lines_fit_100_columns(name: str) -> None:
-    assert max(map(len, run(name).stdout.splitlines())) <= 100
+    assert max(map(len, run("blocks", name).stdout.splitlines())) <= 100
 
 
 def test_blocks_speaks_json() -> None:
-    (found,) = json.loads(run("resnet50", "--stage", "conv2_x", "--json").stdout)
+    (found,) = json.loads(run("blocks", "resnet50", "--stage", "conv2_x", "--json").stdout)
     assert (found["stage"], found["width"], found["output"]) == ("conv2_x", 256, [256, 56, 56])
     assert found["blocks"][1] == {
         "name": "basic",
@@ -279,7 +272,7 @@ def test_blocks_speaks_json() -> None:
 
 def test_another_input_gives_other_maps() -> None:
     (found,) = json.loads(
-        run("resnet50", "--stage", "conv2_x", "--input", "3x448x448", "--json").stdout
+        run("blocks", "resnet50", "--stage", "conv2_x", "--input", "3x448x448", "--json").stdout
     )
     assert found["output"] == [256, 112, 112]
     assert found["blocks"][0]["macs"] == 69_632 * 112 * 112
@@ -296,7 +289,7 @@ def test_another_input_gives_other_maps() -> None:
     ],
 )
 def test_bad_input_is_a_diagnostic(arguments: tuple[str, ...], message: str) -> None:
-    result = run(*arguments)
+    result = run("blocks", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""

@@ -10,21 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from resnet_dsl import zoo
-from resnet_dsl.cli import COMMANDS, main
+from resnet_dsl.cli import COMMANDS
 from resnet_dsl.language.json_schema import schema
 from resnet_dsl.language.shipped import zoo_path
+from tests.command import run
 
 REJECT = Path(__file__).parent / "reject"
 COMMAND = [sys.executable, "-m", "resnet_dsl"]
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def test_check_takes_names_and_files() -> None:

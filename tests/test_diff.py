@@ -10,19 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads, zoo
-from resnet_dsl.cli import main
 from resnet_dsl.report.differences import Diff, diff
+from tests.command import run
 from tests.strategies import FEW, specs
-
-
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, ["diff", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def said(found: Diff) -> dict[str, dict[str, tuple[Any, Any]]]:
@@ -54,11 +47,11 @@ expect: {layers: 50}
 def test_a_network_in_other_words_is_equal(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     page.write_text(COPY, encoding="utf-8")
-    result = run("resnet50", page)
+    result = run("diff", "resnet50", page)
     assert result.exit_code == 0
     assert result.stdout == f"equal: resnet50 and {page} are one network\n"
     assert result.stderr == ""
-    found = json.loads(run("resnet50", page, "--json").stdout)
+    found = json.loads(run("diff", "resnet50", page, "--json").stdout)
     assert (found["equal"], found["parts"]) == (True, [])
     assert found["totals"]["params"] == [25_557_032, 25_557_032]
 
@@ -332,10 +325,10 @@ def test_networks_without_a_normal_form_are_compared_as_written(tmp_path: Path) 
     assert found.refused == "ten"
     layers = ("flatten", "10-d fc"), ("flatten", "12-d fc")
     assert said(found) == {"head": {"layers": layers}}
-    result = run(*pages)
+    result = run("diff", *pages)
     assert result.exit_code == 1
     assert f"compared as written: {pages[0]} has no normal form" in result.stdout
-    assert run(pages[0], "cifar/resnet20").exit_code == 1
+    assert run("diff", pages[0], "cifar/resnet20").exit_code == 1
 
 
 # ---------------------------------------------------------------- laws
@@ -381,7 +374,7 @@ def test_any_page_differs_from_another_network_in_a_word(spec: Spec) -> None:
 
 
 def test_a_difference_is_printed_part_by_part() -> None:
-    result = run("resnet50", "paper/resnet50")
+    result = run("diff", "resnet50", "paper/resnet50")
     assert result.exit_code == 1
     assert result.stdout == (
         "resnet50 and paper/resnet50 differ\n"
@@ -402,19 +395,19 @@ def test_a_difference_is_printed_part_by_part() -> None:
 def test_rows_are_printed_one_below_the_other(tmp_path: Path) -> None:
     page = tmp_path / "tall.yaml"
     page.write_text("extends: resnet18\nstages: {conv6_x: '[[3x3, 512]]'}\n", encoding="utf-8")
-    lines = run("resnet18", page).stdout.splitlines()
+    lines = run("diff", "resnet18", page).stdout.splitlines()
     assert f"conv6_x  only in {page}" in lines
     assert "         + [[3x3, 512]]" in lines
-    assert "input       3x32x32 → 3x224x224\n" in run("cifar/resnet20", "resnet18").stdout
+    assert "input       3x32x32 → 3x224x224\n" in run("diff", "cifar/resnet20", "resnet18").stdout
 
 
 @pytest.mark.parametrize("pair", [("googlenet", "vgg16"), ("resnet50", "timm/resnetv2_50x1_bit")])
 def test_lines_fit_100_columns(pair: tuple[str, str]) -> None:
-    assert max(map(len, run(*pair).stdout.splitlines())) <= 100
+    assert max(map(len, run("diff", *pair).stdout.splitlines())) <= 100
 
 
 def test_json_has_every_difference() -> None:
-    result = run("resnet50", "timm/resnet50d", "--json")
+    result = run("diff", "resnet50", "timm/resnet50d", "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert (found["equal"], found["a"], found["b"]) == (False, "resnet50", "timm/resnet50d")
@@ -430,8 +423,10 @@ def test_json_has_every_difference() -> None:
 
 
 def test_another_input_holds_for_both() -> None:
-    assert run("resnet50", "resnet50", "--input", "3x256x256").exit_code == 0
-    found = json.loads(run("cifar/resnet20", "resnet18", "--input", "3x64x64", "--json").stdout)
+    assert run("diff", "resnet50", "resnet50", "--input", "3x256x256").exit_code == 0
+    found = json.loads(
+        run("diff", "cifar/resnet20", "resnet18", "--input", "3x64x64", "--json").stdout
+    )
     assert "input" not in [part["name"] for part in found["parts"]]
     assert found["totals"]["macs"][0] == 4 * (40_551_040 - 640) + 640  # all but the classifier
 
@@ -447,7 +442,7 @@ def test_another_input_holds_for_both() -> None:
     ],
 )
 def test_bad_input_is_no_difference(arguments: tuple[str, ...], message: str) -> None:
-    result = run(*arguments)
+    result = run("diff", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
@@ -456,7 +451,7 @@ def test_bad_input_is_no_difference(arguments: tuple[str, ...], message: str) ->
 def test_a_broken_page_is_no_difference(tmp_path: Path) -> None:
     page = tmp_path / "wrong.yaml"
     page.write_text("extends: resnet18\nexpect: {layers: 19}\n", encoding="utf-8")
-    assert run("resnet18", page).exit_code == 2
+    assert run("diff", "resnet18", page).exit_code == 2
     with pytest.raises(SpecError):
         diff("resnet18", page)
 

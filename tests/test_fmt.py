@@ -9,24 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, dumps, zoo
-from resnet_dsl.cli import main
 from resnet_dsl.language.shipped import zoo_path
 from resnet_dsl.reader import read, read_spec, read_text
 from resnet_dsl.reader.layout import formatted
+from tests.command import run
 from tests.strategies import FEW, written_specs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-
-
-def run(*arguments: str, input: bytes | None = None) -> Result:
-    result = CliRunner().invoke(main, ["fmt", *arguments], input=input)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def tidied(text: str) -> str:
@@ -265,7 +258,7 @@ def test_no_page_is_broken(data: st.DataObject) -> None:
 def test_fmt_prints_pages_one_behind_the_other(tmp_path: Path) -> None:
     page = tmp_path / "page.yaml"
     page.write_bytes(b"extends: resnet18\r\nhead: [Flatten]  # end")
-    result = run("resnet34", str(page))
+    result = run("fmt", "resnet34", str(page))
     assert (result.exit_code, result.stderr) == (0, "")
     shipped = zoo_path("resnet34").read_bytes()
     assert result.stdout_bytes == shipped + b"extends: resnet18\r\nhead: [flatten]  # end\r\n"
@@ -273,12 +266,14 @@ def test_fmt_prints_pages_one_behind_the_other(tmp_path: Path) -> None:
 
 
 def test_fmt_reads_the_standard_input() -> None:
-    result = run("-", input="\ufeffextends: resnet18\nhead: [fc 10]  # ×".encode())
+    result = run("fmt", "-", input="\ufeffextends: resnet18\nhead: [fc 10]  # ×".encode())
     assert result.stdout == "extends: resnet18\nhead: [10-d fc]  # ×\n"
-    assert run("-", input=b"extends: resnet18\n\xff").exit_code == 2
-    assert "<stdin>:2:1: error[not-text]" in run("-", input=b"extends: resnet18\n\xff").stderr
-    assert "error[limit]" in run("-", input=b"#" * 2_000_000).stderr
-    assert run("--check", "-", input=b"extends: resnet18\nhead: [fc 10]").exit_code == 1
+    assert run("fmt", "-", input=b"extends: resnet18\n\xff").exit_code == 2
+    assert (
+        "<stdin>:2:1: error[not-text]" in run("fmt", "-", input=b"extends: resnet18\n\xff").stderr
+    )
+    assert "error[limit]" in run("fmt", "-", input=b"#" * 2_000_000).stderr
+    assert run("fmt", "--check", "-", input=b"extends: resnet18\nhead: [fc 10]").exit_code == 1
 
 
 @pytest.fixture
@@ -295,7 +290,7 @@ def test_fmt_write_rewrites_what_changes_and_nothing_else(folder: Path) -> None:
     for name in ("tidy.yaml", "sloppy.yaml"):
         (folder / name).chmod(0o600)
         os.utime(folder / name, (1, 1))
-    result = run("--write", "tidy.yaml", "sloppy.yaml", "sloppy.yaml")
+    result = run("fmt", "--write", "tidy.yaml", "sloppy.yaml", "sloppy.yaml")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "rewrote sloppy.yaml\n"
     assert (folder / "tidy.yaml").stat().st_mtime == 1
@@ -307,27 +302,27 @@ def test_fmt_write_rewrites_what_changes_and_nothing_else(folder: Path) -> None:
 def test_fmt_write_keeps_links_and_byte_order_marks(folder: Path) -> None:
     (folder / "link.yaml").symlink_to("sloppy.yaml")
     (folder / "sloppy.yaml").write_bytes(b"\xef\xbb\xbfextends: resnet18\r\nhead: [fc 10]\r\n")
-    assert run("--write", "link.yaml").stderr == "rewrote link.yaml\n"
+    assert run("fmt", "--write", "link.yaml").stderr == "rewrote link.yaml\n"
     assert (folder / "link.yaml").is_symlink()
     assert (folder / "sloppy.yaml").read_bytes() == (
         b"\xef\xbb\xbfextends: resnet18\r\nhead: [10-d fc]\r\n"
     )
-    assert run("--check", "sloppy.yaml").exit_code == 0
+    assert run("fmt", "--check", "sloppy.yaml").exit_code == 0
 
 
 def test_fmt_check_names_what_would_change_and_writes_nothing(folder: Path) -> None:
     before = {page.name: page.read_bytes() for page in folder.iterdir()}
-    result = run("--check", "tidy.yaml", "sloppy.yaml", "resnet50")
+    result = run("fmt", "--check", "tidy.yaml", "sloppy.yaml", "resnet50")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "would rewrite sloppy.yaml\n"
     assert {page.name: page.read_bytes() for page in folder.iterdir()} == before
-    assert run("--check", "tidy.yaml", *zoo()).exit_code == 0
+    assert run("fmt", "--check", "tidy.yaml", *zoo()).exit_code == 0
 
 
 @pytest.mark.parametrize("option", ["--write", "--check"])
 def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, option: str) -> None:
     broken = (folder / "broken.yaml").read_bytes()
-    result = run(option, "broken.yaml", "sloppy.yaml", "nowhere.yaml")
+    result = run("fmt", option, "broken.yaml", "sloppy.yaml", "nowhere.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
     assert lines[0] == "broken.yaml:2:8: error[row]: 'fc ten' is not a layer"
@@ -338,19 +333,19 @@ def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, o
 
 @pytest.mark.usefixtures("folder")
 def test_the_good_pages_are_printed_beside_a_bad_one() -> None:
-    result = run("broken.yaml", "tidy.yaml")
+    result = run("fmt", "broken.yaml", "tidy.yaml")
     assert (result.exit_code, result.stdout) == (2, VARIANT)
 
 
 def test_pages_of_the_zoo_are_not_rewritten() -> None:
-    result = run("--write", "resnet50")
+    result = run("fmt", "--write", "resnet50")
     assert result.exit_code == 2
     assert "a spec of your own: resnet-dsl new NAME --like resnet50" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--write", "--check", "tidy.yaml"], ["--write", "-"], []])
 def test_fmt_refuses_what_it_cannot_mean(folder: Path, arguments: list[str]) -> None:
-    result = run(*arguments)
+    result = run("fmt", *arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("Usage:")
     assert (folder / "tidy.yaml").read_text() == VARIANT
@@ -362,7 +357,7 @@ def test_what_is_no_page_is_a_diagnostic(folder: Path, option: str) -> None:
     (folder / "loop.yaml").symlink_to("loop.yaml")
     (folder / "orphan.yaml").write_text("extends: nowhere.yaml")
     for spec in ("binary.yaml", "loop.yaml", "orphan.yaml", ".", "a/b.yaml", "resnet5O", ""):
-        result = run(option, spec)
+        result = run("fmt", option, spec)
         assert result.exit_code == 2
         assert "error[" in result.stderr
         assert result.stdout == ""

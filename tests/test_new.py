@@ -6,21 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, dumps, load, loads, zoo
-from resnet_dsl.cli import main
 from resnet_dsl.reader import read_spec
 from resnet_dsl.reader.layout import is_formatted
 from resnet_dsl.sources.new_variant import variant
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+from tests.command import run
 
 
 @pytest.fixture(autouse=True)

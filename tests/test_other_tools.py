@@ -98,7 +98,7 @@ def steps(page: str) -> list[Visit[Size]]:
 
 
 def entering(found: list[Visit[Size]], *kinds: type[Leaf]) -> int:
-    """How many numbers enter the layers of some kinds."""
+    """How many elements enter the layers of some kinds."""
     return sum(prod(step.before) for step in found if isinstance(step.node, kinds))
 
 
@@ -131,10 +131,10 @@ def test_the_table_states_what_the_trace_shows() -> None:
         "params of batch norms": sum(
             leaf_params(step.node) for step in found if isinstance(step.node, BatchNorm)
         ),
-        "numbers into batch norms": entering(found, BatchNorm),
-        "numbers into activations": entering(found, Act),
-        "numbers into the max pool": entering(found, Pool),
-        "numbers into the average pool": entering(found, AdaptivePool),
+        "elements into batch norms": entering(found, BatchNorm),
+        "elements into activations": entering(found, Act),
+        "elements into the max pool": entering(found, Pool),
+        "elements into the average pool": entering(found, AdaptivePool),
     }
 
 

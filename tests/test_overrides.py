@@ -6,20 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads
-from resnet_dsl.cli import main
 from resnet_dsl.report.summaries import summary
 from resnet_dsl.sources.resolve import resolve
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+from tests.command import run
 
 
 def as_set(name: str, *settings: str) -> Spec:

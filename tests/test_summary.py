@@ -5,22 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner, Result
 
 from resnet_dsl import SpecError, elaborate, load, loads
-from resnet_dsl.cli import main
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.render.layer_count_text import arithmetic
 from resnet_dsl.report.layer_counts import layers
 from resnet_dsl.report.summaries import summary
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
+from tests.command import run
 
 # Araujo et al. 2019, table 1, for v1: 483, 1027 and 1507; one stride later for v1.5
 FIELDS = {

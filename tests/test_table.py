@@ -15,10 +15,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner, Result
 
 from resnet_dsl import Spec, analyze, load, loads
-from resnet_dsl.cli import main
 from resnet_dsl.ir import Shape
 from resnet_dsl.notation.parse_layer import parse_layer
 from resnet_dsl.notation.parse_row import parse_row
@@ -27,12 +25,7 @@ from resnet_dsl.render.json_data import json_data
 from resnet_dsl.render.paper_table import typeset
 from resnet_dsl.render.table_cells import flops
 from resnet_dsl.report.table_rows import PaperRow, PaperTable, item_text, table
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, ["table", *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+from tests.command import run
 
 
 def texts(row: PaperRow) -> list[list[str]]:
@@ -219,7 +212,7 @@ def test_a_network_without_a_name_is_called_as_it_was(tmp_path: Path) -> None:
 
 
 def test_another_input_is_the_tables() -> None:
-    found = json.loads(run("resnet18", "--input", "3x512x512", "--json").stdout)
+    found = json.loads(run("table", "resnet18", "--input", "3x512x512", "--json").stdout)
     assert found["inputs"] == [[3, 512, 512]]
     outputs = [row["output"] for row in found["rows"]]
     assert outputs == ["256x256", "128x128", "64x64", "32x32", "16x16", "1x1"]
@@ -232,7 +225,7 @@ def test_flops_have_three_digits() -> None:
 
 
 def test_text_stacks_blocks_as_the_paper_does() -> None:
-    lines = run("resnet18", "paper/resnet50").stdout.splitlines()
+    lines = run("table", "resnet18", "paper/resnet50").stdout.splitlines()
     assert [line.strip() for line in lines[4:8]] == [
         "conv2_x      56x56              3x3 max pool, stride 2",
         "⎡3x3, 64⎤ × 2    ⎡1x1, 64 ⎤",
@@ -246,7 +239,7 @@ def test_text_stacks_blocks_as_the_paper_does() -> None:
 
 
 def test_branches_stand_side_by_side() -> None:
-    printed = run("googlenet", "vgg16").stdout
+    printed = run("table", "googlenet", "vgg16").stdout
     assert "⎡1x1, 64 │ 1x1, 96  │ 1x1, 16 │ 3x3 max pool, stride 1⎤\n" in printed
     assert "⎣        │ 3x3, 128 │ 3x3, 32 │ 1x1, 32               ⎦\n" in printed
     assert "[3x3, 64] × 2\n" in printed
@@ -368,7 +361,7 @@ def test_latex_is_set_as_in_the_paper() -> None:
 
 
 def test_csv_has_the_rows_in_the_notation() -> None:
-    printed = run(*FIVE, "--format", "csv").stdout
+    printed = run("table", *FIVE, "--format", "csv").stdout
     head, conv1, *stages, last, costs = csv.reader(printed.splitlines())
     assert head == ["layer name", "output size", *table(FIVE).networks]
     assert conv1 == ["conv1", "112x112", *["7x7, 64, /2"] * 5]
@@ -401,7 +394,7 @@ def test_html_is_xml_and_fills_its_columns() -> None:
 
 
 def test_json_has_stable_keys() -> None:
-    found: dict[str, Any] = json.loads(run("resnet18", "cifar/resnet20", "--json").stdout)
+    found: dict[str, Any] = json.loads(run("table", "resnet18", "cifar/resnet20", "--json").stdout)
     assert found == json_data(table(["resnet18", "cifar/resnet20"]))
     assert list(found) == ["networks", "inputs", "rows", "macs"]
     assert found["networks"] == ["resnet18", "resnet20-cifar"]
@@ -426,6 +419,6 @@ def test_json_has_stable_keys() -> None:
     ],
 )
 def test_bad_input_exits_with_2(arguments: list[str], message: str) -> None:
-    result = run(*arguments)
+    result = run("table", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr

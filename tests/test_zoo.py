@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,14 @@ import jsonschema
 import pytest
 import yaml
 
-from resnet_dsl import Spec, dumps, elaborate, load, recover, zoo
+from resnet_dsl import dumps, elaborate, load, recover, zoo
 from resnet_dsl.language.json_schema import schema
 from resnet_dsl.language.shipped import FOLDER, zoo_path
-from resnet_dsl.language.spec import Expect, Init
+from tests.specs import plain
 
 SCHEMA_FILE = FOLDER / "resnet-dsl.schema.json"
 SCHEMA = schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-
-
-def plain(spec: Spec) -> Spec:
-    """A spec without what no network shows."""
-    names = {name: f"conv{i}_x" for i, name in enumerate(spec.stages, 2)}
-    return replace(
-        spec,
-        name=None,
-        expect=Expect(),
-        init=Init(),
-        stages={names[name]: stage for name, stage in spec.stages.items()},
-        aux={re.sub(r"^[^.]+", lambda m: names[m[0]], k): v for k, v in spec.aux.items()},
-    )
 
 
 @pytest.mark.parametrize("name", zoo())

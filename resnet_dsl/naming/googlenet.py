@@ -49,8 +49,7 @@ def googlenet(network: Network) -> Names:
             else:
                 _plain(root, network, unit, counts)
     auxiliaries(root, network)
-    if parts.head:
-        classifier(root, network, range(parts.head[0].start, parts.head[-1].stop))
+    classifier(root, network)
     return names
 
 

@@ -11,36 +11,28 @@ from resnet_dsl.naming.scope_names import Name, Names
 
 
 def mmpretrain(network: Network, torchvision: Names) -> Names:
-    """torchvision's names, each in `backbone`, `neck` or `head`."""
-    names = Names()
-    names.set_kind((), torchvision.kind(()))
-    head = anatomy(network).head
-    start = head[0].start if head else len(network.layers)
-
-    def part(path: LayerPath) -> Name:
-        match path[0]:
-            case int(index) if index < start:
-                return ("backbone",)
-            case int(index):
-                pools = isinstance(network.layers[index], AdaptivePool)
-                return ("neck",) if pools else ("head",)
-            case _:
-                return ()
-
-    for kind in ("backbone", "neck", "head"):
-        names.set_kind((kind,), "PlainBlock")
-    first: dict[Name, LayerPath] = {}
-    for path, name in torchvision.entries:
+    """torchvision's names, each in `backbone`, `neck` or `head`; auxiliary classifiers in none."""
+    parts: dict[str, Name] = {}
+    for path, (first, *_) in torchvision.entries:
         if path is not None:
-            for length in range(1, len(name) + 1):
-                first.setdefault(name[:length], path)
-    for path, name in torchvision.entries:
-        inside = first.get(name) if path is None else path
-        prefix = part(inside) if inside else ()
-        if path is None:
-            names.add_scope((*prefix, *name), torchvision.kind(name))
-        else:
-            names.add(path, (*prefix, *(step.replace("avgpool", "gap") for step in name)))
-    for path, home in torchvision.homes.items():
-        names.homes[path] = (*part(path), *home)
+            parts.setdefault(first, _part(network, path))
+
+    def rename(name: Name) -> Name:
+        if not name:
+            return ("backbone",)
+        part, (first, *rest) = parts.get(name[0], ()), name
+        return (*part, first.replace("avgpool", "gap") if part == ("neck",) else first, *rest)
+
+    names = torchvision.renamed(rename)
+    for part in ("backbone", "neck", "head"):
+        names.set_kind((part,), "PlainBlock")
     return names
+
+
+def _part(network: Network, path: LayerPath) -> Name:
+    if path[0] == "aux":
+        return ()
+    layer, head = int(path[0]), anatomy(network).head
+    if not head or layer < head[0].start:
+        return ("backbone",)
+    return ("neck",) if isinstance(network.layers[layer], AdaptivePool) else ("head",)

@@ -5,7 +5,8 @@ conv1 bn1 relu maxpool | layer{stage}.{block}.conv{n}, .bn{n}, .downsample.{0,1}
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import takewhile
 
 from resnet_dsl import ir
@@ -32,17 +33,32 @@ def resnet(network: Network) -> Names:
     shift = _projection_shift(network)
     root = ScopeNames(names)
     _stem(root, network, parts.stem)
-    for number, units in enumerate(parts.stages, 1):
-        stage = root.scope(f"layer{number}")
-        for i, unit in enumerate(units):
-            if isinstance(unit.main, Residual):
-                _residual(stage, str(i), network, unit, shift)
-            else:
-                plain_unit(stage, str(i), network, unit)
+    name_stages(root, network, partial(_block, shift=shift), "layer{}", first=1)
     auxiliaries(root, network)
-    if parts.head:
-        classifier(root, network, range(parts.head[0].start, parts.head[-1].stop))
+    classifier(root, network)
     return names
+
+
+def name_stages(
+    root: ScopeNames,
+    network: Network,
+    name_block: Callable[[ScopeNames, Residual, LayerPath], None],
+    stage_name: str,
+    *,
+    first: int,
+) -> None:
+    """Name the stages from a `first` number on; `name_block` names a block in its scope."""
+    for number, units in enumerate(anatomy(network).stages, first):
+        stage = root.scope(stage_name.format(number))
+        for i, unit in enumerate(units):
+            if not isinstance(unit.main, Residual):
+                plain_unit(stage, str(i), network, unit)
+                continue
+            kind, path = block_class(unit.main), LayerPath((unit.stop - 1,))
+            scope = stage.scope(str(i), kind, ahead=kind == "PreActBlock")
+            scope.home(path)
+            by_role(scope, network, range(unit.start, unit.stop - 1))
+            name_block(scope, unit.main, path)
 
 
 def _stem(root: ScopeNames, network: Network, stem: Sequence[Unit]) -> None:
@@ -77,18 +93,11 @@ def _pools(shortcut: Layer) -> bool:
     return any(isinstance(layer, Pool) and layer.kind == "average" for layer in ir.steps(shortcut))
 
 
-def _residual(stage: ScopeNames, name: str, network: Network, unit: Unit, shift: int) -> None:
-    """A block, and what its body and its projection share before them."""
-    block, path = unit.main, LayerPath((unit.stop - 1,))
-    assert isinstance(block, Residual)
-    kind = block_class(block)
-    scope = stage.scope(name, kind, ahead=kind == "PreActBlock")
-    scope.home(path)
-    by_role(scope, network, range(unit.start, unit.stop - 1))
+def _block(scope: ScopeNames, block: Residual, path: LayerPath, *, shift: int) -> None:
     scope.by_role(block.body, LayerPath((*path, "body")))
-    if kind == "Bottleneck" and isinstance(block.after, Act):
+    if block_class(block) == "Bottleneck" and isinstance(block.after, Act):
         # torchvision registers its activation after the norms
-        stage.names.move_last((*scope.scope_name, block.after.kind))
+        scope.names.move_last((*scope.scope_name, block.after.kind))
     if not isinstance(block.shortcut, Identity):
         skipped = 0 if _pools(block.shortcut) else shift
         numbered(scope.scope("downsample"), block.shortcut, LayerPath((*path, "shortcut")), skipped)

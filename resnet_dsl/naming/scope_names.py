@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import Unit, unit_length
+from resnet_dsl.folds.anatomy import Unit, anatomy, unit_length
 from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.ir import (
     Act,
@@ -75,6 +75,18 @@ class Names:
         moved = [entry for entry in self.entries if entry[1] == name]
         self.entries = [entry for entry in self.entries if entry[1] != name] + moved
 
+    def renamed(self, rename: Callable[[Name], Name]) -> Names:
+        """The same with other names of scopes and leaves."""
+        names = Names()
+        for path, name in self.entries:
+            if path is None:
+                names.add_scope(rename(name), self.kind(name))
+            else:
+                names.add(path, rename(name))
+        names.homes = {path: rename(home) for path, home in self.homes.items()}
+        names.set_kind((), self.kind(()))
+        return names
+
     def dotted(self) -> Iterator[tuple[LayerPath, str]]:
         """The name of each leaf, in order of registration."""
         return ((path, ".".join(name)) for path, name in self.entries if path is not None)
@@ -136,12 +148,12 @@ class ScopeNames:
         """This scope adds or concatenates what meets at a path."""
         self.names.homes[path] = self.scope_name
 
-    def by_role(self, layer: Layer, path: LayerPath) -> None:
-        """Name the leaves of a layer by what they do."""
+    def by_role(self, layer: Layer, path: LayerPath, *, conv: str | None = None) -> None:
+        """Name the leaves of a layer by what they do; convolutions by number, or by `conv`."""
         match layer:
             case ir.Sequence(layers):
                 for i, inner in enumerate(layers):
-                    self.by_role(inner, LayerPath((*path, i)))
+                    self.by_role(inner, LayerPath((*path, i)), conv=conv)
             case Residual(body=body, shortcut=shortcut, after=after):
                 block = self.scope("block", "ResidualBlock")
                 block.home(path)
@@ -156,18 +168,18 @@ class ScopeNames:
             case Flatten() | Identity():
                 pass
             case _:
-                self.convs += isinstance(layer, Conv)
-                self.leaf(self.role(layer), layer, path)
+                self.convs += isinstance(layer, Conv) and conv is None
+                self.leaf(self.role(layer, conv), layer, path)
 
-    def role(self, leaf: Leaf) -> str:
+    def role(self, leaf: Leaf, conv: str | None = None) -> str:
         """A leaf's name by what it does: convolutions and norms are numbered."""
-        role = leaf_terms(leaf).role
+        conv = conv or f"conv{self.convs}"
         if isinstance(leaf, Conv):
-            return f"{role}{self.convs}"
+            return conv
         if not isinstance(leaf, Norm):
-            return role
-        inside = f"conv{self.convs}.norm"
-        if self._norm_inside and f"conv{self.convs}" in self._taken and inside not in self._taken:
+            return leaf_terms(leaf).role
+        inside = f"{conv}.norm"
+        if self._norm_inside and conv in self._taken and inside not in self._taken:
             return inside
         return f"{self._norm}{self.convs + 1 if self._ahead else max(1, self.convs)}"
 
@@ -220,8 +232,10 @@ def numbered(scope: ScopeNames, layer: Layer, path: LayerPath, skipped: int = 0)
         place += 1
 
 
-def classifier(scope: ScopeNames, network: Network, indices: range, name: str = "fc") -> None:
+def classifier(scope: ScopeNames, network: Network, name: str = "fc") -> None:
     """`avgpool` and `fc`; a convolution that classifies is `fc` as well, several are numbered."""
+    head = anatomy(network).head
+    indices = range(head[0].start, head[-1].stop) if head else range(0)
     weighted = [i for i in indices if isinstance(network.layers[i], Conv | Linear)]
     for i in indices:
         layer, path = network.layers[i], LayerPath((i,))

@@ -13,8 +13,8 @@ from resnet_dsl.ir import Layer, Leaf
 def layers_text(layers: Sequence[Layer]) -> str:
     """Layers one after the other.
 
-    >>> layers_text([ir.Conv(in_channels=3, out_channels=8, kernel=3, stride=2), ir.Act("relu")])
-    'conv 3x3, 8, /2; relu'
+    >>> layers_text([ir.Conv(in_channels=3, out_channels=8, kernel=3, padding=1), ir.Act("relu")])
+    'conv 3x3, 8; relu'
     """
     return "; ".join(map(layer_text, layers)) or "identity"
 
@@ -30,11 +30,11 @@ def layer_text(layer: Layer) -> str:
         case ir.Parallel(branches):
             return " | ".join(f"[{layer_text(branch)}]" for branch in branches)
         case _:
-            return ", ".join([leaf_terms(layer).op, *_numbers(layer)]).replace(",", "", 1)
+            return ", ".join([leaf_terms(layer).op, *_hyperparameters(layer)]).replace(",", "", 1)
 
 
-def _numbers(leaf: Leaf) -> list[str]:
-    """The numbers of a leaf that tell it from others of its kind."""
+def _hyperparameters(leaf: Leaf) -> list[str]:
+    """The hyperparameters of a leaf."""
     match leaf:
         case ir.Conv(kernel=k, out_channels=channels):
             options = {

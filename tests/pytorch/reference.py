@@ -1,11 +1,15 @@
-"""The real thing, and how a model is held against it."""
+"""The libraries' own models, and how a model is compared with them."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -54,11 +58,11 @@ SAMPLE = {
 }
 
 WIDE = {"resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"}
-"""Held against torchvision's in any case; other tests take them with --exhaustive."""
+"""Wide networks take seconds: tests take them with --exhaustive."""
 
 
 def chosen(names: Iterable[str]) -> list[Any]:
-    """Names of pages as parameters: of the many a telling sample, all with --exhaustive."""
+    """Names of specs as parameters: a sample of the many, all with --exhaustive."""
     heavy = [
         name
         for name in names
@@ -77,6 +81,41 @@ def reference(name: str, **options: object) -> nn.Module:
     """torchvision's model of a name, with random weights."""
     constructor: Callable[..., nn.Module] = getattr(torchvision.models, name)
     return constructor(weights=None, **options)
+
+
+EVEN = (2, 3, 96, 128)  # for those whose average pools meet the shortcut on even maps only
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the libraries' own models have: counted from them, at the input of their weights."""
+
+    input: str
+    params: int
+    macs: int
+    keys: int
+    even_maps: bool
+
+
+with (Path(__file__).parent.parent / "models.csv").open(encoding="utf-8") as file:
+    KNOWN = {
+        row["page"]: Known(
+            row["input"],
+            int(row["params"]),
+            int(row["macs"]),
+            int(row["keys"]),
+            bool(row["even_maps"]),
+        )
+        for row in csv.DictReader(file)
+    }
+
+
+def theirs(name: str) -> nn.Module:
+    """torchvision's or timm's model of the network of a zoo spec, with random weights."""
+    if not name.startswith("timm/"):
+        return reference(name)
+    model: nn.Module = timm.create_model(name.removeprefix("timm/"), num_classes=1000)
+    return model
 
 
 def image(*size: int, seed: int = 0) -> Tensor:

@@ -23,10 +23,9 @@ from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.terms import Fc
 from resnet_dsl.pytorch.lift.weight_files import carried
 from resnet_dsl.sources.lifted import Lifted
-from tests.pytorch.reference import chosen, image, reference, shuffle_statistics
-from tests.pytorch.test_family import KNOWN, theirs
+from tests.pytorch.reference import KNOWN, chosen, image, reference, shuffle_statistics, theirs
+from tests.specs import plain
 from tests.strategies import specs
-from tests.test_zoo import plain
 
 Names: TypeAlias = list[tuple[str, str]]
 FORMATS = ("pth", "safetensors")

@@ -7,22 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 from resnet_dsl import build
-from resnet_dsl.cli import main
 from resnet_dsl.pytorch.weights import load_weights
+from tests.command import run
 from tests.pytorch.reference import assert_same_state
 
 
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, ["build", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
 def test_build_prints_table_1() -> None:
-    result = run("resnet50")
+    result = run("build", "resnet50")
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["conv3_x", "28x28"] in [line[:2] for line in lines]
@@ -36,7 +29,7 @@ def test_build_prints_table_1() -> None:
 def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("build", "output"):
         monkeypatch.setattr(f"resnet_dsl.cli.{module}.terminal_width", lambda: 80)
-    printed = run("resnet50", "--meta").stdout
+    printed = run("build", "resnet50", "--meta").stdout
     assert max(map(len, printed.splitlines())) <= 80
     lines = [line.split("  ") for line in printed.splitlines()]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
@@ -47,7 +40,7 @@ def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.Monk
 
 
 def test_build_speaks_json() -> None:
-    found = json.loads(run("cifar/resnet20", "--json", "--meta").stdout)
+    found = json.loads(run("build", "cifar/resnet20", "--json", "--meta").stdout)
     assert (found["layers"], found["params"], found["macs"]) == (20, 269_722, 40_551_040)
     assert found["input"] == [3, 32, 32]
     assert [part["name"] for part in found["parts"]] == [
@@ -64,8 +57,8 @@ def test_build_speaks_json() -> None:
 
 def test_weights_are_written_and_loaded(tmp_path: Path) -> None:
     file, copy = tmp_path / "a.safetensors", tmp_path / "b.pt"
-    assert f"wrote {file}" in run("cifar/resnet20", "--seed", 3, "-o", file).stdout
-    assert run("cifar/resnet20", "--weights", file, "-o", copy).exit_code == 0
+    assert f"wrote {file}" in run("build", "cifar/resnet20", "--seed", 3, "-o", file).stdout
+    assert run("build", "cifar/resnet20", "--weights", file, "-o", copy).exit_code == 0
     model = build("cifar/resnet20", init=False)
     load_weights(model, copy)
     assert_same_state(model, build("cifar/resnet20", seed=3))
@@ -73,7 +66,7 @@ def test_weights_are_written_and_loaded(tmp_path: Path) -> None:
 
 def test_dtypes(tmp_path: Path) -> None:
     file = tmp_path / "a.pt"
-    assert run("cifar/resnet20", "--dtype", "bfloat16", "-o", file).exit_code == 0
+    assert run("build", "cifar/resnet20", "--dtype", "bfloat16", "-o", file).exit_code == 0
     assert torch.load(file)["fc.weight"].dtype == torch.bfloat16
 
 
@@ -98,7 +91,7 @@ def test_bad_input_is_a_diagnostic(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run(*arguments)
+    result = run("build", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
@@ -111,15 +104,15 @@ def test_a_network_larger_than_the_memory_is_a_diagnostic(tmp_path: Path) -> Non
         "input: 3x32x32\nstem: ['3x3, 1000000']\n"
         "stages: {a: '[[3x3, 1000000], [3x3, 1000000]] x 9'}\nhead: []"
     )
-    result = run(page)
+    result = run("build", page)
     assert result.exit_code == 2
     assert "do not fit the memory" in result.stderr
-    assert run(page, "--meta").exit_code == 0
+    assert run("build", page, "--meta").exit_code == 0
 
 
 def test_misfitting_weights_are_named_on_stderr(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
-    run("cifar/resnet20", "-o", file)
-    result = run("cifar/resnet32", "--weights", file)
+    run("build", "cifar/resnet20", "-o", file)
+    result = run("build", "cifar/resnet32", "--weights", file)
     assert result.exit_code == 2
     assert "72 of 188 keys are missing: layer1.3.conv1.weight" in result.stderr

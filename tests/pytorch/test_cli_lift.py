@@ -9,14 +9,14 @@ import pytest
 import timm
 import torch
 import transformers
-from click.testing import CliRunner, Result
+from click.testing import Result
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from resnet_dsl import build, load, loads
-from resnet_dsl.cli import main
+from tests.command import run
 from tests.pytorch.reference import image, reference, shuffle_statistics
-from tests.test_zoo import plain
+from tests.specs import plain
 
 MODELS = """
 import torch
@@ -81,12 +81,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(sys.modules, "their_models", raising=False)
     (tmp_path / "their_models.py").write_text(MODELS)
     return tmp_path
-
-
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [*map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def lift(*arguments: object) -> Result:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from click.testing import CliRunner, Result
 
 from resnet_dsl import build
-from resnet_dsl.cli import main
+from tests.command import run
 
 MODELS = """
 from torch import nn
@@ -48,21 +47,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(main, ["diff", *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
 def test_a_model_of_torchvision_is_its_page() -> None:
-    result = run("resnet18", "torchvision:resnet18")
+    result = run("diff", "resnet18", "torchvision:resnet18")
     assert result.exit_code == 0
     assert result.stdout == "equal: resnet18 and torchvision:resnet18 are one network\n"
     assert result.stderr == ""
 
 
 def test_a_model_of_timm_differs_from_torchvisions_page() -> None:
-    result = run("timm:resnet10t", "resnet18", "--input", "3x64x64", "--json")
+    result = run("diff", "timm:resnet10t", "resnet18", "--input", "3x64x64", "--json")
     assert result.exit_code == 1
     parts = {part["name"]: part for part in json.loads(result.stdout)["parts"]}
     shared = {"key": "projection", "a": "average pool, 1x1", "b": "1x1"}
@@ -72,7 +65,7 @@ def test_a_model_of_timm_differs_from_torchvisions_page() -> None:
 
 def test_models_that_differ_by_one_stride() -> None:
     one, other = "drawn_models:basic", "drawn_models:basic(stride=1)"
-    result = run(one, other, "--input", "3x64x64")
+    result = run("diff", one, other, "--input", "3x64x64")
     assert result.exit_code == 1
     # 8x8 maps of 128 channels come in: a basic block of width 256 with its projection
     weights = 9 * 128 * 256 + 9 * 256 * 256 + 128 * 256
@@ -91,13 +84,18 @@ def test_models_that_differ_by_one_stride() -> None:
 
 def test_models_of_one_size_are_lifted_at_it() -> None:
     sources = "drawn_models:flat", "drawn_models:flat(width=8)"
-    assert run(*sources, "--input", "3x16x16").exit_code == 0
-    assert run(*sources).exit_code == 2
+    assert run("diff", *sources, "--input", "3x16x16").exit_code == 0
+    assert run("diff", *sources).exit_code == 2
 
 
 def test_v1_and_v1_5_of_a_model_differ_in_one_word() -> None:
     result = run(
-        "drawn_models:bottleneck", "drawn_models:bottleneck(True)", "--input", "3x64x64", "--json"
+        "diff",
+        "drawn_models:bottleneck",
+        "drawn_models:bottleneck(True)",
+        "--input",
+        "3x64x64",
+        "--json",
     )
     assert result.exit_code == 1
     parts = json.loads(result.stdout)["parts"]
@@ -108,14 +106,14 @@ def test_v1_and_v1_5_of_a_model_differ_in_one_word() -> None:
 def test_weights_are_compared_and_what_they_do_not_show_is_said() -> None:
     torch.save(timm.create_model("resnet10t", num_classes=10).state_dict(), "w.pth")
     (page := Path("ours.yaml")).write_text("extends: timm/resnet10t\nhead: [average pool, 10-d fc]")
-    result = run("w.pth", str(page), "--input", "3x176x176")
+    result = run("diff", "w.pth", str(page), "--input", "3x176x176")
     assert (result.exit_code, result.stdout) == (0, f"equal: w.pth and {page} are one network\n")
     assert "w.pth: undetermined: stride: 1, 2, 2, 2 (of the stages, one by one)\n" in result.stderr
 
 
 def test_a_file_of_weights_needs_no_suffix() -> None:
     torch.save(build("cifar/resnet20").state_dict(), "resnet20-a1b2c3")
-    result = run("resnet20-a1b2c3", "cifar/resnet20", "--input", "3x32x32")
+    result = run("diff", "resnet20-a1b2c3", "cifar/resnet20", "--input", "3x32x32")
     assert result.exit_code == 0, result.stderr
 
 
@@ -129,7 +127,9 @@ def test_a_file_of_weights_needs_no_suffix() -> None:
     ],
 )
 def test_bad_input_is_no_difference(source: str, message: str) -> None:
-    result = run("resnet18", source, *(["--input", "big"] if message == "the input " else []))
+    result = run(
+        "diff", "resnet18", source, *(["--input", "big"] if message == "the input " else [])
+    )
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""

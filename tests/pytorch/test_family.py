@@ -2,63 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 import timm
 import torch
-from torch import nn
 
 from resnet_dsl import analyze, build
 from resnet_dsl.naming import Naming
 from tests.pytorch.reference import (
+    EVEN,
+    KNOWN,
     PLAIN,
     TORCHVISION,
     assert_same_state,
     chosen,
     image,
     outputs,
-    reference,
     shuffle_statistics,
     stop_dropping,
+    theirs,
 )
 
 ODD = (2, 3, 75, 83)
-EVEN = (2, 3, 96, 128)  # for those whose average pools meet the shortcut on even maps only
 PRUNED = {"timm/ecaresnet50d_pruned", "timm/ecaresnet101d_pruned"}  # drawn before they are pruned
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the libraries' own models have: counted from them, at the input of their weights."""
-
-    input: str
-    params: int
-    macs: int
-    keys: int
-    even_maps: bool
-
-
-with (Path(__file__).parent.parent / "models.csv").open(encoding="utf-8") as file:
-    KNOWN = {
-        row["page"]: Known(
-            row["input"],
-            int(row["params"]),
-            int(row["macs"]),
-            int(row["keys"]),
-            bool(row["even_maps"]),
-        )
-        for row in csv.DictReader(file)
-    }
-
-
-def theirs(name: str) -> nn.Module:
-    if not name.startswith("timm/"):
-        return reference(name)
-    model: nn.Module = timm.create_model(name.removeprefix("timm/"), num_classes=1000)
-    return model
 
 
 @pytest.mark.parametrize("name", chosen(KNOWN))

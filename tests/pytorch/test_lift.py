@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from itertools import pairwise
 from operator import attrgetter
@@ -24,50 +24,10 @@ from resnet_dsl.folds.anatomy import is_pre_activated
 from resnet_dsl.ir import Act, Network, Residual
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.terms import Dropout
-from tests.pytorch.reference import image, reference, shuffle_statistics
-from tests.pytorch.test_family import EVEN, KNOWN, theirs
+from tests.pytorch.lifting import Lambda, assert_lifts
+from tests.pytorch.reference import EVEN, KNOWN, reference, theirs
+from tests.specs import plain
 from tests.strategies import specs
-from tests.test_zoo import plain
-
-
-def assert_lifts(
-    model: nn.Module,
-    size: tuple[int, ...],
-    *,
-    at: tuple[int, ...] = (),
-    frozen: bool = False,
-    equal: bool = True,
-) -> Spec:
-    """The page of a model; built again, with the model's weights, it gives the same outputs.
-
-    They are `equal` where both compute in the same order, else near; held together `at` a size.
-    """
-    shuffle_statistics(model)
-    modes = [module.training for module in model.modules()]
-    lifted = lift(model, size)
-    assert modes == [module.training for module in model.modules()]
-    choices = [found.choice for found in lifted.undetermined]
-    assert choices == (["batch norm in training"] if frozen else [])
-    ours = build(lifted.network, init=False).eval()
-    theirs, state = model.state_dict(), ours.state_dict()
-    counters = {name for name in state if name.endswith("num_batches_tracked")}
-    assert set(state) - set(lifted.weights) <= (counters if frozen else set())
-    assert set(lifted.weights) <= set(state)
-    assert len(set(lifted.weights.values())) == len(lifted.weights)
-    carried = {name: theirs[source] for name, source in lifted.weights.items()}
-    ours.load_state_dict({**state, **carried})
-    x = image(*(at or (2, *size)))
-    with torch.no_grad():
-        found = model.eval()(x)
-        expected: Tensor = found.logits if hasattr(found, "logits") else found
-        own = ours(x)
-    assert torch.equal(own, expected) if equal else nearly(own, expected)
-    return lifted.spec
-
-
-def nearly(own: Tensor, expected: Tensor) -> bool:
-    return bool((own - expected).abs().max() < 1e-5 * expected.abs().max())
-
 
 SOME = {
     "resnet18",
@@ -165,15 +125,6 @@ def test_drop_paths_and_dropout_show_in_training() -> None:
 
 
 # ---------------------------------------------------------------- the identity law
-
-
-class Lambda(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:

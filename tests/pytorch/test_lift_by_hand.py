@@ -15,7 +15,7 @@ from torch.nn.functional import pad, relu
 from resnet_dsl import SpecError, lift
 from resnet_dsl.language.spec import BlockKeys, GroupNorm
 from resnet_dsl.notation.terms import AdaptivePool, DropPath, Fc
-from tests.pytorch.test_lift import Lambda, assert_lifts
+from tests.pytorch.lifting import Block, Lambda, Listed, assert_lifts
 
 
 class Functional(nn.Module):
@@ -38,49 +38,6 @@ class Functional(nn.Module):
         x = functional.relu(x + self.nc(self.c(y)))
         x = functional.adaptive_avg_pool2d(x, 1)
         return self.out(torch.flatten(x, 1))  # type: ignore[no-any-return]
-
-
-class Block(nn.Module):
-    """One ReLU for all places, in place."""
-
-    def __init__(self, channels: int, out: int, stride: int = 1) -> None:
-        super().__init__()
-        self.act = nn.ReLU(inplace=True)
-        self.left = nn.Sequential(
-            nn.Conv2d(channels, out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out),
-            self.act,
-            nn.Conv2d(out, out, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(out),
-        )
-        self.right: nn.Module = nn.Identity()
-        if stride != 1 or channels != out:
-            self.right = nn.Sequential(
-                nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.act(self.left(x) + self.right(x))
-        return out
-
-
-class Listed(nn.Module):
-    """Blocks in a ModuleList, from a loop over a config."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList()
-        channels = 3
-        for out, stride, depth in ((16, 1, 2), (32, 2, 2)):
-            for i in range(depth):
-                self.blocks.append(Block(channels, out, stride if i == 0 else 1))
-                channels = out
-        self.head = nn.Conv2d(channels, 10, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks:
-            x = block(x)
-        return self.head(x.mean([2, 3], keepdim=True)).flatten(1)  # type: ignore[no-any-return]
 
 
 def sequential() -> nn.Module:

@@ -12,9 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from resnet_dsl import SpecError, lift, load
 from resnet_dsl.language.spec import BatchNorm, BlockKeys
+from tests.pytorch.lifting import Block, Listed, assert_lifts
 from tests.pytorch.reference import reference, shuffle_statistics
-from tests.pytorch.test_lift import assert_lifts
-from tests.pytorch.test_lift_by_hand import Block, Listed
 
 
 def swapped(model: nn.Module, change: Callable[[nn.BatchNorm2d], nn.Module]) -> nn.Module:
