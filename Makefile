@@ -1,10 +1,18 @@
-.PHONY: check ci
+.PHONY: check format types quick ci
 
-check:  ## format, lint, types, and the tests that need no torch
+check: format  ## format, lint, types, and the tests that need no torch
+	$(MAKE) --no-print-directory --output-sync -j2 types quick
+
+format:
 	ruff format --check .
 	ruff check .
+
+types:
 	mypy
-	pytest tests resnet_dsl --ignore=tests/pytorch --ignore=resnet_dsl/pytorch --deselect resnet_dsl/__init__.py::resnet_dsl.build
+
+quick:
+	pytest tests resnet_dsl --ignore=tests/pytorch --ignore=resnet_dsl/pytorch -m "not torch" \
+	  --hypothesis-profile=quick
 
 ci:  ## what decides whether a change lands
 	bash .ci/run

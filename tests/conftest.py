@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from _pytest.doctest import DoctestItem
 from hypothesis import HealthCheck, settings
 
+TORCH_DOCTEST = re.compile(r"resnet_dsl(\.pytorch\..*|\.(build|lift|lift_checkpoint|convert))")
+
 settings.register_profile(
-    "plain", deadline=None, max_examples=60, suppress_health_check=list(HealthCheck)
+    "plain", deadline=None, max_examples=40, suppress_health_check=list(HealthCheck)
 )
+settings.register_profile("quick", settings.get_profile("plain"), max_examples=10)
 settings.register_profile("exhaustive", settings.get_profile("plain"), max_examples=2000)
 
 
@@ -18,10 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "exhaustive: runs with --exhaustive only")
-    settings.load_profile("exhaustive" if config.getoption("--exhaustive") else "plain")
+    config.addinivalue_line("markers", "torch: needs torch")
+    if config.getoption("--exhaustive"):
+        settings.load_profile("exhaustive")
+    elif config.getoption("--hypothesis-profile") is None:
+        settings.load_profile("plain")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, DoctestItem) and TORCH_DOCTEST.fullmatch(item.name):
+            item.add_marker("torch")
     if not config.getoption("--exhaustive"):
         chosen = [item for item in items if "exhaustive" not in item.keywords]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

@@ -1,12 +1,58 @@
-"""Specs as tests compare them."""
+"""The shipped specs that tests take, and how specs are compared."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from resnet_dsl import Spec
 from resnet_dsl.language.spec import Expect, Init
+
+SAMPLE = {
+    "timm/ecaresnet26t",
+    "timm/ecaresnet50d_pruned",
+    "timm/resnet18d",
+    "timm/resnet50_gn",
+    "timm/resnetaa50d",
+    "timm/resnetblur50",
+    "timm/resnetrs50",
+    "timm/resnetv2_18d",
+    "timm/resnetv2_50d_evos",
+    "timm/resnetv2_50d_frn",
+    "timm/resnetv2_50x1_bit",
+    "timm/seresnet18",
+    "timm/test_resnet",
+}
+
+HEAVY = {
+    "resnet101",
+    "resnet152",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+}
+"""Wide and deep networks take seconds: tests take them with --exhaustive."""
+
+
+def chosen(names: Iterable[str]) -> list[Any]:
+    """Names of specs as parameters: a sample of the many, all with --exhaustive."""
+    heavy = [
+        name
+        for name in names
+        if (name.startswith(("timm/", "vgg")) and name not in SAMPLE)
+        or name.removeprefix("paper/") in HEAVY
+        or "1001" in name
+        or "1202" in name
+    ]
+    return [
+        pytest.param(name, marks=pytest.mark.exhaustive if name in heavy else (), id=name)
+        for name in names
+    ]
 
 
 def plain(spec: Spec) -> Spec:

@@ -18,32 +18,42 @@ from resnet_dsl.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-WITH_TORCH = re.compile(r"\bbuild\b|--device")
+WITH_TORCH = re.compile(r"\b(build|lift)\b")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[object]:
     """The fenced blocks of a language in all documents, each with its place."""
-    found: list[object] = []
+    parameters: list[object] = []
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for block in FENCE.finditer(text):
             if block[1] == language:
                 place = f"{document.relative_to(ROOT)}:{text[: block.start()].count(chr(10)) + 2}"
-                found.append(pytest.param(block[2], id=place))
-    return found
+                parameters.append(parameter(block[2], block[2].partition("\n")[0], place))
+    return parameters
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def parameter(value: object, text: str, id: str) -> object:
+    """A parameter, marked where its text needs torch."""
+    return pytest.param(value, id=id, marks=pytest.mark.torch if WITH_TORCH.search(text) else ())
+
+
+def python_of(document: Path) -> str:
+    """The Python of a document, as one text."""
+    fences = FENCE.findall(document.read_text(encoding="utf-8"))
+    return "".join(block for language, block in fences if language == "python")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [parameter(path, python_of(path), path.name) for path in DOCUMENTS],
+)
 def test_python_in_the_documents_runs(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    fences = FENCE.findall(document.read_text(encoding="utf-8"))
-    text = "".join(block for language, block in fences if language == "python")
-    if WITH_TORCH.search(text):
-        pytest.importorskip("torch")
-    test = doctest.DocTestParser().get_doctest(text, {}, "document", None, 0)
+    test = doctest.DocTestParser().get_doctest(python_of(document), {}, "document", None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     report: list[str] = []
     runner.run(test, out=report.append)
@@ -66,8 +76,6 @@ def test_commands_in_the_documents_print_what_they_show(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, _, shown = text.partition("\n")
-    if WITH_TORCH.search(command):
-        pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.yaml").write_text(BROKEN)
     program, *arguments = shlex.split(command.removeprefix("$ "))
@@ -108,20 +116,18 @@ JSON = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
         "table resnet18 lenet5",
         "diff resnet18 resnet34",
         "blocks resnet50",
-        "build lenet5 --meta",
+        pytest.param("build lenet5 --meta", marks=pytest.mark.torch),
     ],
 )
 def test_the_keys_for_programs_are_documented(arguments: str) -> None:
-    if WITH_TORCH.search(arguments):
-        pytest.importorskip("torch")
     command, *_ = arguments.split()
     section = re.search(rf"^## `{command} .*?(?=^## |\Z)", JSON, re.MULTILINE | re.DOTALL)
     assert section
     rows = [line for line in section[0].splitlines() if line.startswith("| `")]
     documented = {key for row in rows for key in re.findall(r"`(.*?)`", row.split("|")[1])}
     printed = CliRunner().invoke(main, [*arguments.split(), "--json"]).stdout
-    found = {key for key in keys(json.loads(printed)) if not key.startswith("not_counted.")}
-    assert found == documented
+    shown = {key for key in keys(json.loads(printed)) if not key.startswith("not_counted.")}
+    assert shown == documented
 
 
 def test_the_readme_names_its_two_commands() -> None:

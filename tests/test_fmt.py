@@ -30,11 +30,9 @@ def tidied(text: str) -> str:
     return tidy
 
 
-@pytest.mark.parametrize(
-    "page", [*map(zoo_path, zoo()), *sorted(EXAMPLES.glob("*.yaml"))], ids=lambda page: page.stem
-)
-def test_shipped_pages_are_in_canonical_form(page: Path) -> None:
-    assert formatted(read_spec(page)) == page.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_in_canonical_form(path: Path) -> None:
+    assert formatted(read_spec(path)) == path.read_text(encoding="utf-8")
 
 
 @settings(max_examples=FEW)
@@ -316,7 +314,7 @@ def test_fmt_check_names_what_would_change_and_writes_nothing(folder: Path) -> N
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "would rewrite sloppy.yaml\n"
     assert {page.name: page.read_bytes() for page in folder.iterdir()} == before
-    assert run("fmt", "--check", "tidy.yaml", *zoo()).exit_code == 0
+    assert run("fmt", "--check", "tidy.yaml", *zoo()[::5]).exit_code == 0
 
 
 @pytest.mark.parametrize("option", ["--write", "--check"])

@@ -14,6 +14,7 @@ from resnet_dsl.reader import read_spec
 from resnet_dsl.reader.layout import is_formatted
 from resnet_dsl.sources.new_variant import variant
 from tests.command import run
+from tests.specs import chosen
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def uncommented(text: str) -> str:
 
 @pytest.mark.parametrize(
     "base",
-    [pytest.param(name, marks=pytest.mark.exhaustive if "/" in name else ()) for name in zoo()],
+    chosen(zoo()),
 )
 def test_a_new_page_is_its_base_with_and_without_the_comments(base: str) -> None:
     text = variant("mine", base, load(base))

@@ -269,8 +269,9 @@ def test_plain_text_is_ascii_and_says_where_a_block_ends() -> None:
     assert [lines[i].strip() for i in range(blocks[0], blocks[1])][-1] == ""
 
 
-@pytest.mark.parametrize("format", ["text", "markdown", "latex", "csv", "html"])
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize(
+    ("format", "encoding"), [("text", "ascii"), ("latex", "latin-1"), ("html", "ascii")]
+)
 def test_a_poor_terminal_gets_what_it_can_show(tmp_path: Path, format: str, encoding: str) -> None:
     page = tmp_path / "named.yaml"
     page.write_text("extends: resnet18\nname: 残差 é\n", encoding="utf-8")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import timm
 import torch
 import torchvision
@@ -40,41 +39,6 @@ PLAIN = [
     "vgg19_bn",
     "googlenet",
 ]
-
-SAMPLE = {
-    "timm/ecaresnet26t",
-    "timm/ecaresnet50d_pruned",
-    "timm/resnet18d",
-    "timm/resnet50_gn",
-    "timm/resnetaa50d",
-    "timm/resnetblur50",
-    "timm/resnetrs50",
-    "timm/resnetv2_18d",
-    "timm/resnetv2_50d_evos",
-    "timm/resnetv2_50d_frn",
-    "timm/resnetv2_50x1_bit",
-    "timm/seresnet18",
-    "timm/test_resnet",
-}
-
-WIDE = {"resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"}
-"""Wide networks take seconds: tests take them with --exhaustive."""
-
-
-def chosen(names: Iterable[str]) -> list[Any]:
-    """Names of specs as parameters: a sample of the many, all with --exhaustive."""
-    heavy = [
-        name
-        for name in names
-        if (name.startswith(("timm/", "vgg")) and name not in SAMPLE)
-        or name in WIDE
-        or "1001" in name
-        or "1202" in name
-    ]
-    return [
-        pytest.param(name, marks=pytest.mark.exhaustive if name in heavy else (), id=name)
-        for name in names
-    ]
 
 
 def reference(name: str, **options: object) -> nn.Module:

@@ -13,11 +13,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from resnet_dsl import SpecError, build, elaborate, load, loads, recover
 from tests.pytorch.reference import (
     assert_same_state,
-    chosen,
     image,
     reference,
     shuffle_statistics,
 )
+from tests.specs import chosen
 
 X = image(2, 3, 75, 83)
 EVEN = image(2, 3, 96, 128)

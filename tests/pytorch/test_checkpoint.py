@@ -23,8 +23,8 @@ from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.terms import Fc
 from resnet_dsl.pytorch.lift.weight_files import carried
 from resnet_dsl.sources.lifted import Lifted
-from tests.pytorch.reference import KNOWN, chosen, image, reference, shuffle_statistics, theirs
-from tests.specs import plain
+from tests.pytorch.reference import KNOWN, image, reference, shuffle_statistics, theirs
+from tests.specs import chosen, plain
 from tests.strategies import specs
 
 Names: TypeAlias = list[tuple[str, str]]

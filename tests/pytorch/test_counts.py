@@ -20,7 +20,7 @@ from resnet_dsl.ir import Network, Sequence, Shape
 from resnet_dsl.naming import named
 from resnet_dsl.naming.module_tree import Member, members
 from resnet_dsl.pytorch.modules import Net
-from tests.pytorch.reference import chosen
+from tests.specs import chosen
 
 with (Path(__file__).parent.parent / "models.csv").open(encoding="utf-8") as file:
     EVEN_MAPS = {row["page"] for row in csv.DictReader(file) if row["even_maps"]}

@@ -14,13 +14,13 @@ from tests.pytorch.reference import (
     PLAIN,
     TORCHVISION,
     assert_same_state,
-    chosen,
     image,
     outputs,
     shuffle_statistics,
     stop_dropping,
     theirs,
 )
+from tests.specs import chosen
 
 ODD = (2, 3, 75, 83)
 PRUNED = {"timm/ecaresnet50d_pruned", "timm/ecaresnet101d_pruned"}  # drawn before they are pruned

@@ -15,7 +15,7 @@ import pytest
 import timm
 import torch
 import transformers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -161,10 +161,11 @@ def test_pages_come_back_from_their_models(name: str, monkeypatch: pytest.Monkey
     assert lift(model, spec.input).spec == plain(spec)
 
 
-@settings(max_examples=60 if settings().max_examples > 60 else 10)
+@settings(max_examples=60 if settings().max_examples > 40 else 10)
 @given(specs(), st.integers(0, 9))
 def test_lift_is_the_inverse_of_build(spec: Spec, seed: int) -> None:
     network = elaborate(spec)
+    assume(not (network.auxiliaries and is_ambiguous(network)))  # training alone shows the order
     found = lift(scrambled(build(spec, init=False), seed), spec.input)
     assert found.undetermined == ()
     if is_ambiguous(network):

@@ -14,7 +14,7 @@ from resnet_dsl import build, elaborate, load, zoo
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.report.layer_counts import layers
 from resnet_dsl.report.summaries import summary
-from tests.pytorch.reference import chosen
+from tests.specs import chosen
 
 
 @pytest.mark.parametrize("name", chosen(zoo()))

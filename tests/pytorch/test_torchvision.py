@@ -11,11 +11,11 @@ from tests.pytorch.reference import (
     TORCHVISION,
     assert_same_state,
     assert_same_training_step,
-    chosen,
     image,
     reference,
     shuffle_statistics,
 )
+from tests.specs import chosen
 
 SIZE = {"resnet18": (2, 3, 224, 224), "resnet50": (2, 3, 224, 224)}
 SMALL = (2, 3, 75, 83)
@@ -32,13 +32,6 @@ def test_outputs_and_gradients_are_torchvisions(name: str) -> None:
     with torch.no_grad():
         assert torch.equal(ours.eval()(x), theirs.eval()(x))
     assert_same_training_step(ours, theirs, x)
-
-
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_the_same_seed_draws_torchvisions_weights(name: str) -> None:
-    torch.manual_seed(0)
-    theirs = reference(name)
-    assert_same_state(build(name, seed=0), theirs)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d"])
