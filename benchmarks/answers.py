@@ -71,10 +71,10 @@ def ratio(
     """Print how long one call takes in units of another."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        for call, found in zip((own, other), times, strict=True):
+        for call, actual in zip((own, other), times, strict=True):
             start = time.perf_counter()
             call()
-            found.append(time.perf_counter() - start)
+            actual.append(time.perf_counter() - start)
     mine, theirs = map(statistics.median, times)
     seconds = f"({mine * 1e3:.1f} ms / {theirs * 1e3:.1f} ms)"
     print(f"{what:<62} {mine / theirs:7.3f}   at most {limit:.3g}   {seconds}")
@@ -85,8 +85,8 @@ def main() -> None:
     print(f", pydantic {importlib.metadata.version('pydantic')}")
     ratio("summary resnet50 / its libraries' import", 2.0, process(OURS), process(IMPORTS))
     ratio("summary resnet50 / torchinfo's summary", 0.1, process(OURS), process(TORCHINFO), 3)
-    page = ROOT / "specs/resnet152.yaml"
-    ratio("analyze resnet152 / torchvision on meta", 0.05, lambda: analyze(page), on_meta)
+    source = ROOT / "specs/resnet152.yaml"
+    ratio("analyze resnet152 / torchvision on meta", 0.05, lambda: analyze(source), on_meta)
     with tempfile.TemporaryDirectory() as folder:
         short, deep = (Path(folder) / f"{count}.yaml" for count in (1_000, 10_000))
         short.write_text(DEEP.format(1_000))

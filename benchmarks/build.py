@@ -1,4 +1,4 @@
-"""How fast a page becomes a model, as ratios against torchvision in one run.
+"""How fast a spec becomes a model, as ratios against torchvision in one run.
 
 python benchmarks/build.py
 
@@ -27,10 +27,10 @@ def ratio(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -
     """Print how long ours takes in units of theirs."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        for call, found in zip((ours, theirs), times, strict=True):
+        for call, actual in zip((ours, theirs), times, strict=True):
             start = time.perf_counter()
             call()
-            found.append(time.perf_counter() - start)
+            actual.append(time.perf_counter() - start)
     own, other = map(statistics.median, times)
     print(f"{what:<58} {own / other:6.2f}   ({own:.4f} s / {other:.4f} s)")
 

@@ -41,10 +41,10 @@ def ratio(name: str) -> None:
     calls: tuple[Callable[..., object], ...] = (lift, exports)
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        for call, found in zip(calls, times, strict=True):
+        for call, actual in zip(calls, times, strict=True):
             start = time.perf_counter()
             call(model, size)
-            found.append(time.perf_counter() - start)
+            actual.append(time.perf_counter() - start)
     own, other = map(statistics.median, times)
     print(f"lift {name:<24} / its exports {own / other:6.2f}   ({own:.2f} s / {other:.2f} s)")
 

@@ -1,4 +1,4 @@
-"""From a page to a model and back to the page.
+"""From a spec to a model and back to the spec.
 
 python examples/round_trip.py
 """
@@ -17,12 +17,12 @@ def main() -> None:
     network = elaborate(spec)  # every layer, every number
     print(f"{analyze(network).layers} layers, {analyze(network).params:,} params")
 
-    page = dumps(recover(network))  # the page of a network that nobody wrote down
-    print(page)
-    assert elaborate(loads(page)) == network
+    source = dumps(recover(network))  # the spec of a network that nobody wrote down
+    print(source)
+    assert elaborate(loads(source)) == network
 
-    model = build(network, device="meta")  # and the page of a model
-    assert dumps(model.spec) == page
+    model = build(network, device="meta")  # and the spec of a model
+    assert dumps(model.spec) == source
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train a page of ten lines on 1,797 handwritten digits, in plain PyTorch.
+"""Train a spec of ten lines on 1,797 handwritten digits, in plain PyTorch.
 
 python examples/train_digits.py
 """
@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from resnet_dsl import build
 
-PAGE = Path(__file__).with_name("digits.yaml")
+SPEC = Path(__file__).with_name("digits.yaml")
 TEST = 360  # images kept for the test, a fifth
 
 
@@ -31,7 +31,7 @@ def train(steps: int) -> float:
     """Train for some steps of 64 images; return the accuracy on the test images."""
     torch.manual_seed(0)
     images, target = digits()
-    model = build(PAGE)
+    model = build(SPEC)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
     )
@@ -51,8 +51,8 @@ def train(steps: int) -> float:
 @torch.inference_mode()
 def accuracy(model: nn.Module, images: Tensor, target: Tensor) -> float:
     """The share of images that the model reads right."""
-    found = model.eval()(images).argmax(1)
-    return float((found == target).float().mean())
+    actual = model.eval()(images).argmax(1)
+    return float((actual == target).float().mean())
 
 
 if __name__ == "__main__":

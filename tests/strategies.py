@@ -1,4 +1,4 @@
-"""Pages and networks drawn at random, for the laws."""
+"""Specs and networks drawn at random, for the laws."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from resnet_dsl.notation.terms import (
 )
 
 FEW = min(500, settings().max_examples)
-"""How many random pages are built or looked at closely, which takes longer than reading them."""
+"""How many random specs are built or looked at closely, which takes longer than reading them."""
 
 WIDTHS = st.sampled_from([4, 8, 12, 16])
 flags = st.none() | st.booleans()
@@ -163,12 +163,12 @@ written_specs = st.builds(
     ),
     expect=st.builds(Expect, layers=counts, params=counts, macs=counts),
 )
-"""Pages that can be written; few of them make sense."""
+"""Specs that can be written; few of them make sense."""
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    """Pages that make sense: those of `written_specs` that elaborate, made likely."""
+    """Specs that make sense: those of `written_specs` that elaborate, made likely."""
     simple = st.builds(
         Row,
         branches=st.lists(

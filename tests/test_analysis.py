@@ -7,7 +7,7 @@ import pytest
 from resnet_dsl import SpecError, analyze, elaborate, load, loads
 from resnet_dsl.ir import Shape, Vector
 
-PAGE = """
+SPEC = """
 input: 3x32x32
 stem: ["3x3, 16"]
 stages:
@@ -18,16 +18,16 @@ head: [average pool, 10-d fc]
 
 
 def test_parts_add_up() -> None:
-    found = analyze("resnet50")
-    assert found.input == (3, 224, 224)
-    assert found.output == Vector(1000)
+    actual = analyze("resnet50")
+    assert actual.input == (3, 224, 224)
+    assert actual.output == Vector(1000)
     for number in ("layers", "params", "macs", "blocks"):
-        assert sum(getattr(part, number) for part in found.parts) == getattr(found, number)
-    assert [part.name for part in found.parts] == ["stem", *load("resnet50").stages, "head"]
+        assert sum(getattr(part, number) for part in actual.parts) == getattr(actual, number)
+    assert [part.name for part in actual.parts] == ["stem", *load("resnet50").stages, "head"]
 
 
 def test_rows_have_numbers_of_their_own() -> None:
-    pool, pairs, single = analyze(loads(PAGE)).stages[0].lines
+    pool, pairs, single = analyze(loads(SPEC)).stages[0].lines
     assert (pool.cost.blocks, pool.cost.params, pool.output) == (0, 0, Shape(16, 16, 16))
     assert (pairs.cost.blocks, pairs.cost.layers) == (2, 4)
     assert pairs.cost.macs == 4 * single.cost.macs == 4 * 9 * 16 * 16 * 16 * 16
@@ -40,10 +40,10 @@ def test_a_stage_may_be_analyzed_at_another_input() -> None:
     assert large == analyze("resnet18", "3x448x448")
 
 
-def test_a_network_is_analyzed_as_its_page() -> None:
+def test_a_network_is_analyzed_as_its_spec() -> None:
     spec = load("cifar/resnet20")
-    found, expected = analyze(elaborate(spec)), analyze(spec)
-    assert [(part.name, part.cost) for part in found.parts] == [
+    actual, expected = analyze(elaborate(spec)), analyze(spec)
+    assert [(part.name, part.cost) for part in actual.parts] == [
         (part.name, part.cost) for part in expected.parts
     ]
 
@@ -62,10 +62,10 @@ def test_an_input_that_does_not_fit_is_named(input: str | tuple[int, ...], messa
         analyze("resnet18", input)
 
 
-def test_a_size_that_does_not_fit_has_its_place_in_the_page() -> None:
-    page = PAGE.replace("average pool, 10-d fc", "10-d fc")
+def test_a_size_that_does_not_fit_has_its_place_in_the_spec() -> None:
+    source = SPEC.replace("average pool, 10-d fc", "10-d fc")
     with pytest.raises(SpecError) as caught:
-        analyze(loads(page), "3x64x64")
+        analyze(loads(source), "3x64x64")
     (fault,) = caught.value.diagnostics
     assert fault.path == ("head", 0)
     assert fault.message == "8192 features come in, 2048 are expected"

@@ -33,96 +33,96 @@ def costs(source: str | Spec, stage: str) -> tuple[RowBlocks, dict[str, BlockCos
 
 def test_figure_5_of_the_paper() -> None:
     """A bottleneck of width 256 costs about as much as a basic block of width 64."""
-    compared, found = costs("resnet50", "conv2_x")
-    assert list(found) == ["spec", "basic", "basic, at the inner width 64"]
-    page, _, inner = compared.blocks
-    assert page.formula == "1·1·256·64 + 3·3·64·64 + 1·1·64·256"
-    assert page.weights == 69_632
+    compared, actual = costs("resnet50", "conv2_x")
+    assert list(actual) == ["spec", "basic", "basic, at the inner width 64"]
+    spec_text, _, inner = compared.blocks
+    assert spec_text.formula == "1·1·256·64 + 3·3·64·64 + 1·1·64·256"
+    assert spec_text.weights == 69_632
     assert inner.formula == "3·3·64·64 + 3·3·64·64"
     assert inner.weights == 73_728
-    assert (page.macs, inner.macs) == (69_632 * 56 * 56, 73_728 * 56 * 56)
+    assert (spec_text.macs, inner.macs) == (69_632 * 56 * 56, 73_728 * 56 * 56)
 
 
 @pytest.mark.parametrize(("stage", "width"), [("conv2_x", 256), ("conv5_x", 2048)])
 def test_a_bottleneck_is_17_16_and_a_basic_block_18_squares(stage: str, width: int) -> None:
-    compared, found = costs("resnet50", stage)
+    compared, actual = costs("resnet50", stage)
     assert compared.width == width
-    assert found["spec"].of_width_squared == Fraction(17, 16)
-    assert found["basic"].of_width_squared == 18
-    assert found["basic"].times == 288 / 17
-    assert found["basic"].times == pytest.approx(16.94, abs=0.005)
+    assert actual["spec"].of_width_squared == Fraction(17, 16)
+    assert actual["basic"].of_width_squared == 18
+    assert actual["basic"].times == 288 / 17
+    assert actual["basic"].times == pytest.approx(16.94, abs=0.005)
 
 
 def test_basic_blocks_are_compared_with_bottlenecks() -> None:
-    _, found = costs("resnet34", "conv2_x")
-    assert list(found) == ["spec", "bottleneck", "bottleneck, at 4 times the width"]
-    assert found["bottleneck"].formula == "1·1·64·16 + 3·3·16·16 + 1·1·16·64"
-    wide = found["bottleneck, at 4 times the width"]
+    _, actual = costs("resnet34", "conv2_x")
+    assert list(actual) == ["spec", "bottleneck", "bottleneck, at 4 times the width"]
+    assert actual["bottleneck"].formula == "1·1·64·16 + 3·3·16·16 + 1·1·16·64"
+    wide = actual["bottleneck, at 4 times the width"]
     assert (wide.row, wide.weights) == ("[[1x1, 64], [3x3, 64], [1x1, 256]]", 69_632)
     assert wide.of_width_squared == 17
 
 
 def test_cardinality_divides() -> None:
     """Xie et al. 2017, equation 4: 32·(256·4 + 3·3·4·4 + 4·256), about 70k as in ResNet-50."""
-    _, found = costs("resnext50_32x4d", "conv2_x")
-    page = found["spec"]
-    assert page.formula == "1·1·256·128 + 3·3·128·128/32 + 1·1·128·256"
-    assert page.weights == 32 * (256 * 4 + 3 * 3 * 4 * 4 + 4 * 256) == 70_144
-    assert found["bottleneck"].weights == 69_632
-    assert "basic, at the inner width 128" in found
+    _, actual = costs("resnext50_32x4d", "conv2_x")
+    spec_text = actual["spec"]
+    assert spec_text.formula == "1·1·256·128 + 3·3·128·128/32 + 1·1·128·256"
+    assert spec_text.weights == 32 * (256 * 4 + 3 * 3 * 4 * 4 + 4 * 256) == 70_144
+    assert actual["bottleneck"].weights == 69_632
+    assert "basic, at the inner width 128" in actual
 
 
 def test_attention_is_a_term_of_its_own() -> None:
-    _, found = costs("timm/seresnet50", "conv2_x")
-    assert found["spec"].formula.split(" + ")[-1] == "se: 2·256·16"
-    assert found["spec"].weights == 69_632 + 2 * 256 * 16
-    assert found["spec"].macs == 69_632 * 56 * 56 + 2 * 256 * 16
-    assert found["bottleneck"].weights == 69_632
-    _, found = costs("timm/ecaresnet50d", "conv5_x")
-    assert found["spec"].formula.split(" + ")[-1] == "eca: 7"
+    _, actual = costs("timm/seresnet50", "conv2_x")
+    assert actual["spec"].formula.split(" + ")[-1] == "se: 2·256·16"
+    assert actual["spec"].weights == 69_632 + 2 * 256 * 16
+    assert actual["spec"].macs == 69_632 * 56 * 56 + 2 * 256 * 16
+    assert actual["bottleneck"].weights == 69_632
+    _, actual = costs("timm/ecaresnet50d", "conv5_x")
+    assert actual["spec"].formula.split(" + ")[-1] == "eca: 7"
 
 
 def test_a_shortcut_that_always_projects_is_counted() -> None:
-    _, found = costs("paper/resnet34-C", "conv3_x")
-    assert found["spec"].formula.split(" + ")[-1] == "projection: 1·1·128·128"
-    assert found["spec"].of_width_squared == 19
+    _, actual = costs("paper/resnet34-C", "conv3_x")
+    assert actual["spec"].formula.split(" + ")[-1] == "projection: 1·1·128·128"
+    assert actual["spec"].of_width_squared == 19
 
 
 def test_branches_are_summed() -> None:
-    compared, found = costs("googlenet", "inception3")
+    compared, actual = costs("googlenet", "inception3")
     convolutions = (192 * 64, 192 * 96, 9 * 96 * 128, 192 * 16, 9 * 16 * 32, 192 * 32)
-    assert found["spec"].weights == sum(convolutions)
-    assert found["spec"].macs == sum(convolutions) * 28 * 28
+    assert actual["spec"].weights == sum(convolutions)
+    assert actual["spec"].macs == sum(convolutions) * 28 * 28
     assert (compared.width, compared.repeats) == (256, False)
-    assert list(found) == ["spec", "basic", "bottleneck"]
+    assert list(actual) == ["spec", "basic", "bottleneck"]
 
 
 def test_plain_rows_are_counted_as_they_are_built() -> None:
-    compared, found = costs("vgg16", "conv2")
-    assert found["spec"].formula == "3·3·64·128 + 3·3·128·128"
+    compared, actual = costs("vgg16", "conv2")
+    assert actual["spec"].formula == "3·3·64·128 + 3·3·128·128"
     assert not compared.repeats
-    last, found = costs("paper/plain18", "conv3_x")
-    assert found["spec"].formula == "3·3·128·128"
+    last, actual = costs("paper/plain18", "conv3_x")
+    assert actual["spec"].formula == "3·3·128·128"
     assert (last.count, last.repeats) == (4, False)
 
 
 def test_a_single_block_is_counted_as_if_it_repeated() -> None:
-    page = "extends: resnet18\nstages: {conv3_x: '[[3x3, 128], [3x3, 128]]'}"
-    compared, found = costs(loads(page), "conv3_x")
-    assert found["spec"].formula == "3·3·128·128 + 3·3·128·128"
+    spec_text = "extends: resnet18\nstages: {conv3_x: '[[3x3, 128], [3x3, 128]]'}"
+    compared, actual = costs(loads(spec_text), "conv3_x")
+    assert actual["spec"].formula == "3·3·128·128 + 3·3·128·128"
     assert (compared.count, compared.repeats) == (1, True)
 
 
 def test_padding_shortcuts_and_dilated_blocks_repeat() -> None:
     assert costs("cifar/resnet20", "conv3_x")[0].repeats
     rows = "'[[3x3, 512, pad 2], [3x3, 512, pad 2]] x 2'"
-    page = f"""
+    spec_text = f"""
 extends: resnet18
 stages:
   conv4_x: {{stride: 1, dilation: 2}}
   conv5_x: {{stride: 1, dilation: 2, rows: {rows}}}
 """
-    dilated = loads(page)
+    dilated = loads(spec_text)
     assert costs(dilated, "conv5_x")[0].repeats
 
 
@@ -137,20 +137,20 @@ stages:
 def test_blocks_that_cannot_repeat_are_counted_as_they_are_built(
     row: str, terms: tuple[str, ...]
 ) -> None:
-    page = f"extends: resnet18\nstages: {{conv3_x: '{row}'}}"
-    compared, found = costs(loads(page), "conv3_x")
-    assert found["spec"].formula == " + ".join(terms)
-    assert found["spec"].macs == sum(map(value, terms)) * prod(compared.output[1:])
+    spec_text = f"extends: resnet18\nstages: {{conv3_x: '{row}'}}"
+    compared, actual = costs(loads(spec_text), "conv3_x")
+    assert actual["spec"].formula == " + ".join(terms)
+    assert actual["spec"].macs == sum(map(value, terms)) * prod(compared.output[1:])
     assert not compared.repeats
 
 
 def test_rows_that_differ_are_counted_one_by_one() -> None:
-    found = blocks("timm/ecaresnet50d_pruned", stage="conv3_x")
-    inner = [compared.blocks[0].formula.split(" + ")[1] for compared in found]
+    actual = blocks("timm/ecaresnet50d_pruned", stage="conv3_x")
+    inner = [compared.blocks[0].formula.split(" + ")[1] for compared in actual]
     assert inner == ["3·3·85·37", "3·3·107·80", "3·3·120·85", "3·3·125·87"]
     rows = ["[[3x3, 128], [3x3, 128]]", "[[3x3, 128]]", "[[3x3, 128], [3x3, 128]] x 2"]
-    page = loads(f"extends: resnet34\nstages: {{conv3_x: {json.dumps(rows)}}}")
-    assert [compared.count for compared in blocks(page, stage="conv3_x")] == [3, 1]
+    spec_text = loads(f"extends: resnet34\nstages: {{conv3_x: {json.dumps(rows)}}}")
+    assert [compared.count for compared in blocks(spec_text, stage="conv3_x")] == [3, 1]
 
 
 def value(term: str) -> Fraction:
@@ -163,24 +163,26 @@ def value(term: str) -> Fraction:
 def test_formulas_agree_with_blocks_that_are_built(name: str) -> None:
     """The convolutions of the second and the last block of a row, and all multiplications."""
     spec = load(name)
-    found = elaboration_of(spec)
+    actual = elaboration_of(spec)
     known, sizes = Sizes(), [cast(ir.Size, spec.input)]
-    for layer in found.network.layers:
+    for layer in actual.network.layers:
         sizes.append(known.after(layer, sizes[-1]))
     counted = {(c.stage, c.blocks[0].row): c for c in blocks(spec)}
     checked = set()
     for stage, number, row in numbered_blocks(spec):
-        start, stop = (found.blocks[f"{stage}.{n}"].stop for n in (number - 1, number))
-        layers = ir.Sequence(found.network.layers[start:stop])
+        start, stop = (actual.blocks[f"{stage}.{n}"].stop for n in (number - 1, number))
+        layers = ir.Sequence(actual.network.layers[start:stop])
         visits = sized_visits(layers, sizes[start])[0]
         compared = counted[stage, format_row(replace(row, repeats=1))]
-        page = compared.blocks[0]
+        spec_text = compared.blocks[0]
         convs = [visit.node for visit in visits if isinstance(visit.node, ir.Conv)]
-        terms = [term for term in page.formula.split(" + ") if not term.startswith(("se", "eca"))]
+        terms = [
+            term for term in spec_text.formula.split(" + ") if not term.startswith(("se", "eca"))
+        ]
         assert sum(map(value, terms)) == sum(prod(weight_shapes(c)["weight"]) for c in convs)
-        assert page.macs == sum(map(visit_macs, visits))
+        assert spec_text.macs == sum(map(visit_macs, visits))
         assert compared.output == sizes[stop]
-        checked.add((stage, page.row))
+        checked.add((stage, spec_text.row))
     assert checked or not any(stage.rows[0].repeats > 1 for stage in spec.stages.values())
 
 
@@ -199,7 +201,7 @@ def numbered_blocks(spec: Spec) -> Iterator[tuple[str, int, Row]]:
 
 @settings(max_examples=FEW)
 @given(specs())
-def test_every_page_has_an_answer(spec: Spec) -> None:
+def test_every_spec_has_an_answer(spec: Spec) -> None:
     for compared in blocks(spec):
         for block in compared.blocks:
             assert sum(map(value, block.formula.split(" + "))) == block.weights > 0
@@ -245,8 +247,8 @@ def test_a_width_without_a_bottleneck_is_said() -> None:
 
 
 def test_a_stage_without_convolutions_has_no_block() -> None:
-    page = loads("extends: resnet18\nstages: {pool: '[[2x2 max pool]]'}")
-    assert blocks(page, stage="pool") == []
+    spec_text = loads("extends: resnet18\nstages: {pool: '[[2x2 max pool]]'}")
+    assert blocks(spec_text, stage="pool") == []
     assert block_lines([]) == ["no blocks: the rows have no convolution"]
 
 
@@ -256,9 +258,9 @@ def test_lines_fit_100_columns(name: str) -> None:
 
 
 def test_blocks_speaks_json() -> None:
-    (found,) = json.loads(run("blocks", "resnet50", "--stage", "conv2_x", "--json").stdout)
-    assert (found["stage"], found["width"], found["output"]) == ("conv2_x", 256, [256, 56, 56])
-    assert found["blocks"][1] == {
+    (actual,) = json.loads(run("blocks", "resnet50", "--stage", "conv2_x", "--json").stdout)
+    assert (actual["stage"], actual["width"], actual["output"]) == ("conv2_x", 256, [256, 56, 56])
+    assert actual["blocks"][1] == {
         "name": "basic",
         "row": "[[3x3, 256], [3x3, 256]]",
         "formula": "3·3·256·256 + 3·3·256·256",
@@ -268,15 +270,15 @@ def test_blocks_speaks_json() -> None:
         "times": pytest.approx(288 / 17),
         "times_macs": pytest.approx(288 / 17),
     }
-    assert found["blocks"][0]["of_width_squared"] == "17/16"
+    assert actual["blocks"][0]["of_width_squared"] == "17/16"
 
 
 def test_another_input_gives_other_maps() -> None:
-    (found,) = json.loads(
+    (actual,) = json.loads(
         run("blocks", "resnet50", "--stage", "conv2_x", "--input", "3x448x448", "--json").stdout
     )
-    assert found["output"] == [256, 112, 112]
-    assert found["blocks"][0]["macs"] == 69_632 * 112 * 112
+    assert actual["output"] == [256, 112, 112]
+    assert actual["blocks"][0]["macs"] == 69_632 * 112 * 112
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_check_takes_names_and_files() -> None:
     assert result.stdout.splitlines() == ["resnet50: ok", f"{zoo_path('cifar/resnet20')}: ok"]
 
 
-def test_check_says_all_errors_of_all_pages_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_says_all_errors_of_all_specs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REJECT)
     result = run("check", "two-faults.yaml", "resnet50", "wrong-expect.yaml")
     assert result.exit_code == 2
@@ -44,9 +44,9 @@ def test_check_says_all_errors_of_all_pages_at_once(monkeypatch: pytest.MonkeyPa
     assert result.stderr.endswith("2 of 3 specs have errors\n")
 
 
-@pytest.mark.parametrize("page", sorted(REJECT.glob("*.yaml")), ids=lambda page: page.stem)
-def test_every_broken_page_exits_with_2(page: Path) -> None:
-    result = run("check", str(page))
+@pytest.mark.parametrize("source", sorted(REJECT.glob("*.yaml")), ids=lambda source: source.stem)
+def test_every_broken_spec_exits_with_2(source: Path) -> None:
+    result = run("check", str(source))
     assert result.exit_code == 2
     assert "error[" in result.stderr
     assert "Traceback" not in result.stderr

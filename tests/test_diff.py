@@ -18,14 +18,14 @@ from tests.command import run
 from tests.strategies import FEW, specs
 
 
-def said(found: Diff) -> dict[str, dict[str, tuple[Any, Any]]]:
+def stated(actual: Diff) -> dict[str, dict[str, tuple[Any, Any]]]:
     """The words that differ, by part."""
-    return {part.name: {w.key: (w.a, w.b) for w in part.keys} for part in found.parts}
+    return {part.name: {w.key: (w.a, w.b) for w in part.keys} for part in actual.parts}
 
 
-def differing(page: str, base: str = "resnet50") -> dict[str, dict[str, tuple[Any, Any]]]:
+def differing(source: str, base: str = "resnet50") -> dict[str, dict[str, tuple[Any, Any]]]:
     """The words in which a variant differs from its base."""
-    return said(diff(base, loads(f"extends: {base}\n{page}\n")))
+    return stated(diff(base, loads(f"extends: {base}\n{source}\n")))
 
 
 COPY = """
@@ -45,20 +45,20 @@ expect: {layers: 50}
 
 
 def test_a_network_in_other_words_is_equal(tmp_path: Path) -> None:
-    page = tmp_path / "mine.yaml"
-    page.write_text(COPY, encoding="utf-8")
-    result = run("diff", "resnet50", page)
+    source = tmp_path / "mine.yaml"
+    source.write_text(COPY, encoding="utf-8")
+    result = run("diff", "resnet50", source)
     assert result.exit_code == 0
-    assert result.stdout == f"equal: resnet50 and {page} are one network\n"
+    assert result.stdout == f"equal: resnet50 and {source} are one network\n"
     assert result.stderr == ""
-    found = json.loads(run("diff", "resnet50", page, "--json").stdout)
-    assert (found["equal"], found["parts"]) == (True, [])
-    assert found["totals"]["params"] == [25_557_032, 25_557_032]
+    actual = json.loads(run("diff", "resnet50", source, "--json").stdout)
+    assert (actual["equal"], actual["parts"]) == (True, [])
+    assert actual["totals"]["params"] == [25_557_032, 25_557_032]
 
 
 def test_v1_strides_at_the_first_convolution_and_saves_macs() -> None:
-    found = diff("resnet50", "paper/resnet50")
-    assert said(found) == {
+    actual = diff("resnet50", "paper/resnet50")
+    assert stated(actual) == {
         "all stages": {"stride_on": ("spatial", "first")},
         "conv3_x": {},
         "conv4_x": {},
@@ -66,57 +66,57 @@ def test_v1_strides_at_the_first_convolution_and_saves_macs() -> None:
     }
     # the first 1x1 of three blocks gives a quarter of its map: 3/4 of 256·128·56·56 are saved
     saved = 256 * 128 * 56 * 56 * 3 // 4
-    assert [a - b for a, b in (part.macs for part in found.parts)] == [0, saved, saved, saved]
-    assert all(part.params[0] == part.params[1] for part in found.parts)
-    assert found.totals["macs"] == (4_089_184_256, 4_089_184_256 - 3 * saved)
-    assert found.totals["params"] == (25_557_032, 25_557_032)
+    assert [a - b for a, b in (part.macs for part in actual.parts)] == [0, saved, saved, saved]
+    assert all(part.params[0] == part.params[1] for part in actual.parts)
+    assert actual.totals["macs"] == (4_089_184_256, 4_089_184_256 - 3 * saved)
+    assert actual.totals["params"] == (25_557_032, 25_557_032)
     # Araujo et al. 2019, table 1, for v1
-    assert found.totals["receptive_field"] == (427, 483)
+    assert actual.totals["receptive_field"] == (427, 483)
 
 
 def test_resnet50d_has_another_stem_and_another_projection() -> None:
-    found = diff("resnet50", "timm/resnet50d")
+    actual = diff("resnet50", "timm/resnet50d")
     pool = "3x3 max pool, /2"
-    assert said(found) == {
+    assert stated(actual) == {
         "all stages": {"projection": ("1x1", "average pool, 1x1")},
         "stem": {"layers": (("7x7, 64, /2", pool), ("3x3, 32, /2", "3x3, 32", "3x3, 64", pool))},
     }
-    stem = found.parts[1]
+    stem = actual.parts[1]
     convolutions = (27 * 32, 9 * 32 * 32, 9 * 32 * 64)
     assert stem.params == (49 * 3 * 64 + 2 * 64, sum(convolutions) + 2 * (32 + 32 + 64))
     assert stem.macs == (49 * 3 * 64 * 112**2, sum(convolutions) * 112**2)
 
 
 def test_bottlenecks_in_place_of_basic_blocks_differ_in_rows() -> None:
-    found = said(diff("resnet34", "resnet50"))
-    assert list(found) == ["conv2_x", "conv3_x", "conv4_x", "conv5_x", "head"]
-    assert found["conv4_x"] == {
+    actual = stated(diff("resnet34", "resnet50"))
+    assert list(actual) == ["conv2_x", "conv3_x", "conv4_x", "conv5_x", "head"]
+    assert actual["conv4_x"] == {
         "rows": (
             ("[[3x3, 256], [3x3, 256]] x 6",),
             ("[[1x1, 256], [3x3, 256], [1x1, 1024]] x 6",),
         )
     }
-    assert found["head"] == {"takes": ("512x7x7", "2048x7x7")}
+    assert actual["head"] == {"takes": ("512x7x7", "2048x7x7")}
 
 
 def test_a_deeper_stage_differs_alone() -> None:
-    found = diff("resnet50", "resnet101")
-    assert list(said(found)) == ["conv4_x"]
+    actual = diff("resnet50", "resnet101")
+    assert list(stated(actual)) == ["conv4_x"]
     block = 2 * 1024 * 256 + 9 * 256 * 256 + 2 * (256 + 256 + 1024)
-    assert found.parts[0].params[1] - found.parts[0].params[0] == 17 * block
+    assert actual.parts[0].params[1] - actual.parts[0].params[0] == 17 * block
 
 
 def test_a_stage_that_only_one_has_is_said() -> None:
     row = "[[3x3, 512], [3x3, 512]] x 2"
     added = {"conv6_x": {"rows": (None, (row,))}}
     assert differing(f"stages: {{conv6_x: '{row}'}}", "resnet34") == added
-    found = differing("stages: {conv3_x: null}", "resnet34")
-    assert list(found) == ["conv3_x", "conv4_x → conv3_x", "conv5_x → conv4_x"]
-    assert found["conv3_x"] == {"rows": (("[[3x3, 128], [3x3, 128]] x 4",), None)}
-    assert found["conv4_x → conv3_x"] == {"takes": ("128x28x28", "64x56x56")}
+    actual = differing("stages: {conv3_x: null}", "resnet34")
+    assert list(actual) == ["conv3_x", "conv4_x → conv3_x", "conv5_x → conv4_x"]
+    assert actual["conv3_x"] == {"rows": (("[[3x3, 128], [3x3, 128]] x 4",), None)}
+    assert actual["conv4_x → conv3_x"] == {"takes": ("128x28x28", "64x56x56")}
 
 
-def test_a_stage_that_only_one_has_says_what_the_other_page_does_not() -> None:
+def test_a_stage_that_only_one_has_says_what_the_other_spec_does_not() -> None:
     stage = "{rows: '[[3x3, 512]]', stride: 1, norm: none}"
     assert differing(f"stages: {{conv6_x: {stage}}}", "resnet18")["conv6_x"] == {
         "rows": (None, ("[[3x3, 512]]",)),
@@ -132,25 +132,25 @@ def test_a_stage_that_only_one_has_says_what_the_other_page_does_not() -> None:
 def test_stages_are_recognized_by_their_blocks() -> None:
     """Without conv3_x, and as deep as ResNet-101."""
     row = "[[1x1, 256], [3x3, 256], [1x1, 1024]] x"
-    found = differing(f"stages: {{conv3_x: null, conv4_x: '{row} 23'}}")
-    assert list(found) == ["conv3_x", "conv4_x → conv3_x", "conv5_x → conv4_x"]
-    assert found["conv4_x → conv3_x"] == {"rows": ((f"{row} 6",), (f"{row} 23",))}
+    actual = differing(f"stages: {{conv3_x: null, conv4_x: '{row} 23'}}")
+    assert list(actual) == ["conv3_x", "conv4_x → conv3_x", "conv5_x → conv4_x"]
+    assert actual["conv4_x → conv3_x"] == {"rows": ((f"{row} 6",), (f"{row} 23",))}
 
 
 def test_stages_that_have_little_in_common_are_compared_by_number() -> None:
-    found = said(diff("cifar/resnet20", "resnet18"))
-    assert found["input"] == {"input": ("3x32x32", "3x224x224")}
-    assert found["all stages"] == {"shortcut": ("padding", "projection")}
+    actual = stated(diff("cifar/resnet20", "resnet18"))
+    assert actual["input"] == {"input": ("3x32x32", "3x224x224")}
+    assert actual["all stages"] == {"shortcut": ("padding", "projection")}
     rows = "[[3x3, 64], [3x3, 64]] x"
-    assert found["conv2_x"]["rows"] == (("[[3x3, 16], [3x3, 16]] x 3",), (f"{rows} 2",))
-    assert found["conv4_x"]["rows"][0] == (f"{rows} 3",)
-    assert found["conv5_x"]["rows"][0] is None
+    assert actual["conv2_x"]["rows"] == (("[[3x3, 16], [3x3, 16]] x 3",), (f"{rows} 2",))
+    assert actual["conv4_x"]["rows"][0] == (f"{rows} 3",)
+    assert actual["conv5_x"]["rows"][0] is None
 
 
 def test_shortcuts_that_cost_nothing_are_a_difference() -> None:
-    found = diff("paper/plain34", "paper/resnet34-A")
-    assert said(found)["all stages"] == {"shortcut": ("none", "padding")}
-    assert all(a == b for a, b in found.totals.values())
+    actual = diff("paper/plain34", "paper/resnet34-A")
+    assert stated(actual)["all stages"] == {"shortcut": ("none", "padding")}
+    assert all(a == b for a, b in actual.totals.values())
 
 
 RATE = "all stages", "drop_path", 0.0, 0.2
@@ -158,7 +158,7 @@ GROUP = "batch", "group, groups 16"
 
 
 @pytest.mark.parametrize(
-    ("page", "words"),
+    ("source", "words"),
     [
         ("drop_path: 0.2", [RATE]),
         ("block: {order: pre}", [("all stages", "order", "post", "pre")]),
@@ -193,18 +193,18 @@ GROUP = "batch", "group, groups 16"
         ),
     ],
 )
-def test_one_word_makes_the_difference(page: str, words: list[tuple[Any, ...]]) -> None:
-    found = differing(page)
-    own = [(part, key, *both) for part, keys in found.items() for key, both in keys.items()]
+def test_one_word_makes_the_difference(source: str, words: list[tuple[Any, ...]]) -> None:
+    actual = differing(source)
+    own = [(part, key, *both) for part, keys in actual.items() for key, both in keys.items()]
     assert own == words
 
 
 def test_another_input_changes_what_parts_take() -> None:
-    found = differing("input: 3x448x448")
-    assert found["input"] == {"input": ("3x224x224", "3x448x448")}
-    assert found["stem"] == {"takes": ("3x224x224", "3x448x448")}
-    assert found["conv3_x"] == {"takes": ("256x56x56", "256x112x112")}
-    assert "head" not in found  # it costs the same
+    actual = differing("input: 3x448x448")
+    assert actual["input"] == {"input": ("3x224x224", "3x448x448")}
+    assert actual["stem"] == {"takes": ("3x224x224", "3x448x448")}
+    assert actual["conv3_x"] == {"takes": ("256x56x56", "256x112x112")}
+    assert "head" not in actual  # it costs the same
 
 
 MIXED = """
@@ -220,32 +220,32 @@ head: [average pool, 10-d fc]
 
 
 def mixed(activation: str, *strides: str) -> Spec:
-    page = MIXED.replace("B}", f"{activation}}}")
+    source = MIXED.replace("B}", f"{activation}}}")
     for stage, stride_on in zip("CD", strides, strict=True):
-        page = page.replace(f"{stage}}}", f"{stride_on}}}")
-    return loads(page)
+        source = source.replace(f"{stage}}}", f"{stride_on}}}")
+    return loads(source)
 
 
 def test_words_without_effect_are_no_difference() -> None:
     """A basic block strides at its first convolution either way."""
     stride_on, activation = {"stride_on": ("spatial", "first")}, {"activation": ("relu", "silu")}
-    one, other = mixed("relu", "spatial", "spatial"), mixed("silu", "first", "first")
-    found = said(diff(one, other))
-    assert found == {
+    single, other = mixed("relu", "spatial", "spatial"), mixed("silu", "first", "first")
+    actual = stated(diff(single, other))
+    assert actual == {
         "all stages": stride_on,
         "conv3_x": activation,
         "conv4_x": {},
         "conv5_x": {},
     }
-    found = said(diff(mixed("relu", "spatial", "first"), other))
-    assert found == {"conv3_x": activation, "conv4_x": stride_on}
+    actual = stated(diff(mixed("relu", "spatial", "first"), other))
+    assert actual == {"conv3_x": activation, "conv4_x": stride_on}
     assert diff("resnet34", loads("extends: resnet34\nblock: {stride_on: first}")).equal
 
 
 def test_keys_that_only_make_sense_together_are_all_said() -> None:
     plain = "extends: resnet18\nblock: {shortcut: none}"
     evolved = "extends: resnet18\nblock: {order: pre, norm: evonorm}"
-    assert said(diff(loads(plain), loads(evolved)))["all stages"] == {
+    assert stated(diff(loads(plain), loads(evolved)))["all stages"] == {
         "shortcut": ("none", "projection"),
         "order": ("post", "pre"),
         "norm": ("batch", "evonorm"),
@@ -253,26 +253,26 @@ def test_keys_that_only_make_sense_together_are_all_said() -> None:
 
 
 def test_a_bare_stem_has_no_norm_to_differ() -> None:
-    page = (
+    source = (
         "input: 3x32x32\nstem: ['3x3, {0}']\nblock: {{order: pre, norm: {1}}}\n"
         "stages: {{a: '[[3x3, {0}], [3x3, {0}]] x 2'}}\nhead: [average pool, 10-d fc]"
     )
-    found = said(diff(loads(page.format(48, "batch")), loads(page.format(64, "group"))))
-    assert list(found["stem"]) == ["layers"]
-    assert found["conv2_x"]["norm"] == ("batch", "group")
+    actual = stated(diff(loads(source.format(48, "batch")), loads(source.format(64, "group"))))
+    assert list(actual["stem"]) == ["layers"]
+    assert actual["conv2_x"]["norm"] == ("batch", "group")
 
 
 def test_biases_are_a_difference_where_a_norm_follows() -> None:
-    one = "extends: resnet18\nblock: {norm: none}"
+    single = "extends: resnet18\nblock: {norm: none}"
     other = "extends: resnet18\nblock: {bias: true}"
     words = {"norm": ("none", "batch"), "bias": ("where no norm follows", True)}
-    assert said(diff(loads(one), loads(other)))["all stages"] == words
+    assert stated(diff(loads(single), loads(other)))["all stages"] == words
 
 
 def test_strides_in_the_rows_are_no_strides_of_stages() -> None:
-    found = said(diff("vgg16", "resnet18"))
-    assert found["conv3_x"]["stride"] == ("in the rows", 2)
-    assert "stride" not in said(diff("vgg16", "vgg19_bn"))["conv5_x"]
+    actual = stated(diff("vgg16", "resnet18"))
+    assert actual["conv3_x"]["stride"] == ("in the rows", 2)
+    assert "stride" not in stated(diff("vgg16", "vgg19_bn"))["conv5_x"]
 
 
 def test_what_holds_in_some_stages_is_said_there() -> None:
@@ -282,28 +282,28 @@ def test_what_holds_in_some_stages_is_said_there() -> None:
 
 
 def test_a_projection_is_compared_where_one_projects() -> None:
-    page = """
+    source = """
 extends: resnet50
 stages:
   conv3_x: {{shortcut: padding, activation: {}}}
   conv4_x: {{projection: 3x3}}
   conv5_x: {{projection: {}}}
 """
-    found = said(diff(loads(page.format("relu", "1x1")), loads(page.format("silu", "3x3"))))
-    assert found["conv3_x"] == {"activation": ("relu", "silu")}
-    assert found["conv5_x"] == {"projection": ("1x1", "3x3")}
+    actual = stated(diff(loads(source.format("relu", "1x1")), loads(source.format("silu", "3x3"))))
+    assert actual["conv3_x"] == {"activation": ("relu", "silu")}
+    assert actual["conv5_x"] == {"projection": ("1x1", "3x3")}
     padded = differing("block: {projection: 3x3}\nstages: {conv3_x: {shortcut: padding}}")
     assert padded["conv3_x"] == {"shortcut": ("projection", "padding")}
 
 
 def test_auxiliary_classifiers_are_parts() -> None:
     moved = "extends: googlenet\naux: {{inception4.1: null, inception4.4: null, {}: [1000-d fc]}}"
-    one, other = (loads(moved.format(f"inception4.{block}")) for block in (2, 3))
+    single, other = (loads(moved.format(f"inception4.{block}")) for block in (2, 3))
     after = {"after": ("conv3_x.2", "conv3_x.3")}
-    assert said(diff(one, other)) == {"aux conv3_x.2 → aux conv3_x.3": after}
+    assert stated(diff(single, other)) == {"aux conv3_x.2 → aux conv3_x.3": after}
     layers = differing("aux: {inception4.1: [1000-d fc]}", "googlenet")
     assert list(layers) == ["aux conv3_x.1"]
-    added = said(diff(one, "googlenet"))
+    added = stated(diff(single, "googlenet"))
     assert list(added) == ["aux conv3_x.2 → aux conv3_x.1", "aux conv3_x.4"]
 
 
@@ -318,17 +318,17 @@ aux: {{a.1: [flatten, 10-d fc]}}
 
 
 def test_networks_without_a_normal_form_are_compared_as_written(tmp_path: Path) -> None:
-    pages = [tmp_path / f"{features}.yaml" for features in (10, 12)]
-    for page in pages:
-        page.write_text(ODD.format(page.stem), encoding="utf-8")
-    found = diff(pages[0], pages[1], names=("ten", "twelve"))
-    assert found.refused == "ten"
+    sources = [tmp_path / f"{features}.yaml" for features in (10, 12)]
+    for source in sources:
+        source.write_text(ODD.format(source.stem), encoding="utf-8")
+    actual = diff(sources[0], sources[1], names=("ten", "twelve"))
+    assert actual.refused == "ten"
     layers = ("flatten", "10-d fc"), ("flatten", "12-d fc")
-    assert said(found) == {"head": {"layers": layers}}
-    result = run("diff", *pages)
+    assert stated(actual) == {"head": {"layers": layers}}
+    result = run("diff", *sources)
     assert result.exit_code == 1
-    assert f"compared as written: {pages[0]} has no normal form" in result.stdout
-    assert run("diff", pages[0], "cifar/resnet20").exit_code == 1
+    assert f"compared as written: {sources[0]} has no normal form" in result.stdout
+    assert run("diff", sources[0], "cifar/resnet20").exit_code == 1
 
 
 # ---------------------------------------------------------------- laws
@@ -338,36 +338,36 @@ NEIGHBOURS = list(pairwise(zoo()))
 
 def assert_lawful(a: Spec, b: Spec) -> None:
     """Unequal where the networks are, in at least one word; what parts cost more is the total."""
-    found = diff(a, b)
-    assert found.equal == (elaborate(a) == elaborate(b))
-    assert found.equal == (not any(part.keys for part in found.parts))
-    assert found.refused is None
+    actual = diff(a, b)
+    assert actual.equal == (elaborate(a) == elaborate(b))
+    assert actual.equal == (not any(part.keys for part in actual.parts))
+    assert actual.refused is None
     for key in ("params", "macs"):
-        more = sum(after - before for before, after in (getattr(p, key) for p in found.parts))
-        assert more == found.totals[key][1] - found.totals[key][0]
+        more = sum(after - before for before, after in (getattr(p, key) for p in actual.parts))
+        assert more == actual.totals[key][1] - actual.totals[key][0]
     back = diff(b, a)
-    assert back.totals == {key: both[::-1] for key, both in found.totals.items()}
-    assert [len(part.keys) for part in back.parts] == [len(part.keys) for part in found.parts]
+    assert back.totals == {key: both[::-1] for key, both in actual.totals.items()}
+    assert [len(part.keys) for part in back.parts] == [len(part.keys) for part in actual.parts]
 
 
 @pytest.mark.parametrize(("a", "b"), NEIGHBOURS[::12])
-def test_pages_of_the_zoo_differ_where_their_networks_do(a: str, b: str) -> None:
+def test_specs_of_the_zoo_differ_where_their_networks_do(a: str, b: str) -> None:
     assert_lawful(load(a), load(b))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("a", "b"), NEIGHBOURS)
-def test_all_pages_of_the_zoo_differ_where_their_networks_do(a: str, b: str) -> None:
+def test_all_specs_of_the_zoo_differ_where_their_networks_do(a: str, b: str) -> None:
     assert_lawful(load(a), load(b))
 
 
 @settings(max_examples=FEW)
 @given(specs())
-def test_any_page_differs_from_another_network_in_a_word(spec: Spec) -> None:
+def test_any_spec_differs_from_another_network_in_a_word(spec: Spec) -> None:
     assert diff(spec, spec).equal
-    found = diff(spec, "cifar/resnet20")
-    assert found.equal == (elaborate(spec) == elaborate(load("cifar/resnet20")))
-    assert found.equal or any(part.keys for part in found.parts)
+    actual = diff(spec, "cifar/resnet20")
+    assert actual.equal == (elaborate(spec) == elaborate(load("cifar/resnet20")))
+    assert actual.equal or any(part.keys for part in actual.parts)
 
 
 # ---------------------------------------------------------------- the command
@@ -393,10 +393,10 @@ def test_a_difference_is_printed_part_by_part() -> None:
 
 
 def test_rows_are_printed_one_below_the_other(tmp_path: Path) -> None:
-    page = tmp_path / "tall.yaml"
-    page.write_text("extends: resnet18\nstages: {conv6_x: '[[3x3, 512]]'}\n", encoding="utf-8")
-    lines = run("diff", "resnet18", page).stdout.splitlines()
-    assert f"conv6_x  only in {page}" in lines
+    source = tmp_path / "tall.yaml"
+    source.write_text("extends: resnet18\nstages: {conv6_x: '[[3x3, 512]]'}\n", encoding="utf-8")
+    lines = run("diff", "resnet18", source).stdout.splitlines()
+    assert f"conv6_x  only in {source}" in lines
     assert "         + [[3x3, 512]]" in lines
     assert "input       3x32x32 → 3x224x224\n" in run("diff", "cifar/resnet20", "resnet18").stdout
 
@@ -409,9 +409,9 @@ def test_lines_fit_100_columns(pair: tuple[str, str]) -> None:
 def test_json_has_every_difference() -> None:
     result = run("diff", "resnet50", "timm/resnet50d", "--json")
     assert result.exit_code == 1
-    found = json.loads(result.stdout)
-    assert (found["equal"], found["a"], found["b"]) == (False, "resnet50", "timm/resnet50d")
-    shared, stem = found["parts"]
+    actual = json.loads(result.stdout)
+    assert (actual["equal"], actual["a"], actual["b"]) == (False, "resnet50", "timm/resnet50d")
+    shared, stem = actual["parts"]
     assert shared == {
         "name": "all stages",
         "keys": [{"key": "projection", "a": "1x1", "b": "average pool, 1x1"}],
@@ -419,16 +419,16 @@ def test_json_has_every_difference() -> None:
         "macs": [0, 0],
     }
     assert stem["keys"][0]["a"] == ["7x7, 64, /2", "3x3 max pool, /2"]
-    assert found["totals"]["layers"] == [50, 52]
+    assert actual["totals"]["layers"] == [50, 52]
 
 
 def test_another_input_holds_for_both() -> None:
     assert run("diff", "resnet50", "resnet50", "--input", "3x256x256").exit_code == 0
-    found = json.loads(
+    actual = json.loads(
         run("diff", "cifar/resnet20", "resnet18", "--input", "3x64x64", "--json").stdout
     )
-    assert "input" not in [part["name"] for part in found["parts"]]
-    assert found["totals"]["macs"][0] == 4 * (40_551_040 - 640) + 640  # all but the classifier
+    assert "input" not in [part["name"] for part in actual["parts"]]
+    assert actual["totals"]["macs"][0] == 4 * (40_551_040 - 640) + 640  # all but the classifier
 
 
 @pytest.mark.parametrize(
@@ -448,15 +448,15 @@ def test_bad_input_is_no_difference(arguments: tuple[str, ...], message: str) ->
     assert result.stdout == ""
 
 
-def test_a_broken_page_is_no_difference(tmp_path: Path) -> None:
-    page = tmp_path / "wrong.yaml"
-    page.write_text("extends: resnet18\nexpect: {layers: 19}\n", encoding="utf-8")
-    assert run("diff", "resnet18", page).exit_code == 2
+def test_a_broken_spec_is_no_difference(tmp_path: Path) -> None:
+    source = tmp_path / "wrong.yaml"
+    source.write_text("extends: resnet18\nexpect: {layers: 19}\n", encoding="utf-8")
+    assert run("diff", "resnet18", source).exit_code == 2
     with pytest.raises(SpecError):
-        diff("resnet18", page)
+        diff("resnet18", source)
 
 
-def test_pages_are_compared_without_torch() -> None:
+def test_specs_are_compared_without_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None; from resnet_dsl.cli import main; "
         "main(['diff', 'resnet18', 'resnet34'])"

@@ -1,4 +1,4 @@
-"""The documents say what the program does: their Python, commands and pages are run."""
+"""The documents say what the program does: their Python, commands and specs are run."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _plain(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
-def test_pages_in_the_documents_are_pages(text: str) -> None:
+def test_specs_in_the_documents_are_specs(text: str) -> None:
     loads(text)
 
 

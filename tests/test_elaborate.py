@@ -13,7 +13,7 @@ from resnet_dsl.ir import Residual
 from resnet_dsl.language.spec import CHOICES, DEFAULTS, Expect, Stage
 from resnet_dsl.notation.terms import Conv, Row
 
-PAGE = """
+SPEC = """
 input: 3x64x64
 stem:
   - 3x3, 16
@@ -27,8 +27,8 @@ head: []
 
 def blocks(stage: str, block: str = "") -> list[ir.Layer]:
     """The layers of the second stage."""
-    found = elaboration_of(loads(PAGE.format(stage=stage, block=block and f"block: {block}")))
-    return [found.network.layers[i] for i in found.stages["conv3_x"].layers]
+    actual = elaboration_of(loads(SPEC.format(stage=stage, block=block and f"block: {block}")))
+    return [actual.network.layers[i] for i in actual.stages["conv3_x"].layers]
 
 
 def strides(layer: ir.Layer) -> list[int]:
@@ -54,9 +54,9 @@ BOTTLENECK = "[[1x1, 8], [3x3, 8], [1x1, 32]] x 2"
     ],
 )
 def test_the_stride_stands_where_the_paper_says(stage: str, first: list[int]) -> None:
-    found = blocks(stage)
-    assert strides(found[0]) == first
-    assert set(strides(found[1])) == {1}
+    actual = blocks(stage)
+    assert strides(actual[0]) == first
+    assert set(strides(actual[1])) == {1}
 
 
 def test_a_written_stride_holds_in_every_repeat_and_none_is_inserted() -> None:
@@ -67,8 +67,8 @@ def test_a_written_stride_holds_in_every_repeat_and_none_is_inserted() -> None:
 
 
 def test_the_stride_waits_for_a_convolution() -> None:
-    found = blocks('["[[dropout 0.1]]", "[[3x3, 16]] x 2"]')
-    assert [strides(block) for block in found] == [[], [2, 2], [1]]
+    actual = blocks('["[[dropout 0.1]]", "[[3x3, 16]] x 2"]')
+    assert [strides(block) for block in actual] == [[], [2, 2], [1]]
 
 
 def test_a_pool_or_branches_leave_no_stride_to_insert() -> None:
@@ -132,8 +132,8 @@ def test_a_layers_word_counts_more_than_the_stages_and_that_more_than_the_blocks
     layer: str, stage: str, block: str, bias: bool
 ) -> None:
     keys = f", {stage}" if stage else ""
-    found = blocks(f'{{rows: "[[{layer}]]", stride: 1{keys}}}', f"{{{block}}}")
-    assert [leaf.bias for _, leaf in leaves(found[0]) if isinstance(leaf, ir.Conv)] == [bias]
+    actual = blocks(f'{{rows: "[[{layer}]]", stride: 1{keys}}}', f"{{{block}}}")
+    assert [leaf.bias for _, leaf in leaves(actual[0]) if isinstance(leaf, ir.Conv)] == [bias]
 
 
 @pytest.mark.parametrize(
@@ -150,19 +150,19 @@ def test_a_layers_word_counts_more_than_the_stages_and_that_more_than_the_blocks
     ],
 )
 def test_padding_is_half_the_window(layer: str, padding: int) -> None:
-    found = blocks(f'{{rows: ["[[{layer}]]", "[[3x3, 8]]"], shortcut: none}}')[0]
-    assert isinstance(found, ir.Conv | ir.Pool)
-    assert found.padding == padding
+    actual = blocks(f'{{rows: ["[[{layer}]]", "[[3x3, 8]]"], shortcut: none}}')[0]
+    assert isinstance(actual, ir.Conv | ir.Pool)
+    assert actual.padding == padding
 
 
 def test_pools_step_by_their_window() -> None:
-    found = blocks('["[[3x3 average pool]]"]')[0]
-    assert isinstance(found, ir.Pool)
-    assert found.stride == 3
+    actual = blocks('["[[3x3 average pool]]"]')[0]
+    assert isinstance(actual, ir.Pool)
+    assert actual.stride == 3
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("single", "other"),
     [
         ("[3x3, 16], [dropout 0]", "[3x3, 16]"),
         ("[3x3, 16], [drop path 0]", "[3x3, 16]"),
@@ -171,31 +171,31 @@ def test_pools_step_by_their_window() -> None:
         ("[3x3, 16], [3x3 max pool, /1, ceil]", "[3x3, 16], [3x3 max pool, /1]"),
     ],
 )
-def test_layers_that_compute_the_same_are_the_same(one: str, other: str) -> None:
+def test_layers_that_compute_the_same_are_the_same(single: str, other: str) -> None:
     plain = "{shortcut: none}"
-    assert blocks(f'"[{one}]"', plain) == blocks(f'"[{other}]"', plain)
+    assert blocks(f'"[{single}]"', plain) == blocks(f'"[{other}]"', plain)
 
 
 def test_auxiliary_classifiers_stand_in_the_order_of_their_blocks() -> None:
-    page = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]] x 2'}\nhead: []\n"
-    one = loads(page + "aux: {a.2: [4-d fc], a.1: [2-d fc]}")
-    other = loads(page + "aux: {a.1: [2-d fc], a.2: [4-d fc]}")
-    assert elaborate(one) == elaborate(other)
-    assert [part.name for part in analyze(one).auxiliaries] == ["aux a.1", "aux a.2"]
+    source = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]] x 2'}\nhead: []\n"
+    single = loads(source + "aux: {a.2: [4-d fc], a.1: [2-d fc]}")
+    other = loads(source + "aux: {a.1: [2-d fc], a.2: [4-d fc]}")
+    assert elaborate(single) == elaborate(other)
+    assert [part.name for part in analyze(single).auxiliaries] == ["aux a.1", "aux a.2"]
 
 
 def test_repeated_blocks_are_one_object() -> None:
-    page = PAGE.format(stage='"[[3x3, 16], [3x3, 16]] x 5000"', block="")
-    network = elaborate(loads(page))
+    source = SPEC.format(stage='"[[3x3, 16], [3x3, 16]] x 5000"', block="")
+    network = elaborate(loads(source))
     assert len(network.layers) == 3 + 2 + 5000
     assert len({id(layer) for layer in network.layers[-4999:]}) == 1
 
 
 def test_the_head_flattens_before_an_fc_and_activates_between_two() -> None:
-    page = PAGE.format(stage='"[[3x3, 16]]"', block="").replace(
+    source = SPEC.format(stage='"[[3x3, 16]]"', block="").replace(
         "head: []", "head: [average pool, 12-d fc, dropout 0.5, 10-d fc, softmax]"
     )
-    assert elaborate(loads(page)).layers[-7:] == (
+    assert elaborate(loads(source)).layers[-7:] == (
         ir.AdaptivePool(),
         ir.Flatten(),
         ir.Linear(in_features=16, out_features=12),
@@ -207,8 +207,10 @@ def test_the_head_flattens_before_an_fc_and_activates_between_two() -> None:
 
 
 def test_an_fc_takes_a_whole_map() -> None:
-    page = PAGE.format(stage='"[[3x3, 16]]"', block="").replace("head: []", "head: [10-d fc]")
-    assert elaborate(loads(page)).layers[-1] == ir.Linear(in_features=16 * 32 * 32, out_features=10)
+    source = SPEC.format(stage='"[[3x3, 16]]"', block="").replace("head: []", "head: [10-d fc]")
+    assert elaborate(loads(source)).layers[-1] == ir.Linear(
+        in_features=16 * 32 * 32, out_features=10
+    )
 
 
 def test_a_stage_is_held_to_its_output() -> None:
@@ -231,22 +233,22 @@ def test_a_word_used_twice_is_two_layers() -> None:
     """Rows put together in Python may hold the same object more than once."""
     word = Conv(kernel=3, channels=16)
     row = Row(branches=((word, word),))
-    spec = loads(PAGE.format(stage='"[[3x3, 16], [3x3, 16]]"', block=""))
+    spec = loads(SPEC.format(stage='"[[3x3, 16], [3x3, 16]]"', block=""))
     stage = Stage(rows=(row,))
     twin = replace(spec, stages={**spec.stages, "conv3_x": stage})
     assert elaborate(twin) == elaborate(spec)
 
 
 def shortcut(stage: str, block: str) -> ir.Layer:
-    found = blocks(stage, block)[0]
-    assert isinstance(found, Residual)
-    return found.shortcut
+    actual = blocks(stage, block)[0]
+    assert isinstance(actual, Residual)
+    return actual.shortcut
 
 
 AVERAGE = '{projection: "average pool, 1x1"}'
 
 
-def test_projections_are_made_of_what_the_page_says() -> None:
+def test_projections_are_made_of_what_the_spec_says() -> None:
     pool, conv, norm = ir.steps(shortcut('"[[3x3, 16]]"', AVERAGE))
     assert pool == ir.Pool(kind="average", kernel=2, stride=2, ceil=True)
     assert conv == ir.Conv(in_channels=16, out_channels=16, kernel=1)

@@ -1,4 +1,4 @@
-"""Pages in canonical form: notation has one form; what is said stays, and how it is laid out."""
+"""Specs in canonical form: notation has one form; what is said stays, and how it is laid out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_examples_are_in_canonical_form(path: Path) -> None:
 
 @settings(max_examples=FEW)
 @given(written_specs)
-def test_a_page_that_is_written_from_a_spec_is_in_canonical_form(spec: Spec) -> None:
+def test_a_spec_that_is_written_from_a_spec_is_in_canonical_form(spec: Spec) -> None:
     assert formatted(read_text(dumps(spec))) == dumps(spec)
 
 
@@ -60,7 +60,7 @@ class Sloppy:
 
     def row(self, text: str) -> str:
         block, mark, count = re.findall(r"(.*\])(?:( x )(\d+))?", text)[0]
-        layers = re.sub(r"(?<=\[)[^\[\]]+(?=\])", lambda found: self.layer(found[0]), block)
+        layers = re.sub(r"(?<=\[)[^\[\]]+(?=\])", lambda actual: self.layer(actual[0]), block)
         if self.draw(st.booleans()):
             layers = layers.replace("], [", self.one_of("][", "];[", " ] [ "))
         else:
@@ -82,7 +82,7 @@ class Sloppy:
         return self.one_of("", "", "", " # as in [3×3,64], \t'Table 1'", "  #")
 
     def line(self, section: str, line: str) -> str:
-        """A line of a canonical page, said otherwise."""
+        """A line of a canonical spec, said otherwise."""
         if section == "input":
             sizes = line.removeprefix("input: ").replace("x", self.one_of("×", "x", " X ", "*"))
             return "input: " + self.quoted(sizes, bare=True)
@@ -104,8 +104,8 @@ class Sloppy:
 
 
 @st.composite
-def sloppy_pages(draw: st.DrawFn) -> tuple[str, str]:
-    """A page as somebody wrote it, and the same page in canonical form."""
+def sloppy_specs(draw: st.DrawFn) -> tuple[str, str]:
+    """A spec as somebody wrote it, and the same spec in canonical form."""
     author, section = Sloppy(draw), ""
     sloppy, tidy = [], []
     for line in dumps(draw(written_specs)).removesuffix("\n").split("\n"):
@@ -122,13 +122,13 @@ def sloppy_pages(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @settings(max_examples=FEW)
-@given(sloppy_pages())
-def test_a_sloppy_page_gets_canonical_values_and_keeps_the_rest(pages: tuple[str, str]) -> None:
-    sloppy, tidy = pages
+@given(sloppy_specs())
+def test_a_sloppy_spec_gets_canonical_values_and_keeps_the_rest(sources: tuple[str, str]) -> None:
+    sloppy, tidy = sources
     assert tidied(sloppy) == tidy
 
 
-PAGE = """\
+SPEC = """\
 # ResNet-18, by hand  [3×3, 64]
 
 name: "7×7,  64 "   # no layer, a name
@@ -159,7 +159,7 @@ head:
 
 
 def test_only_the_texts_of_the_notation_change() -> None:
-    assert tidied(PAGE).splitlines() == [
+    assert tidied(SPEC).splitlines() == [
         "# ResNet-18, by hand  [3×3, 64]",
         "",
         'name: "7×7,  64 "   # no layer, a name',
@@ -218,9 +218,9 @@ def test_a_text_that_an_alias_says_elsewhere_as_well_stays(text: str) -> None:
     assert tidied(VARIANT + text) == VARIANT + text
 
 
-def test_a_page_in_json_stays_json() -> None:
-    page = '{"extends":"resnet18", "input":"3×64×64", "head":["avgpool", "fc 10"]}'
-    assert json.loads(tidied(page)) == {
+def test_a_spec_in_json_stays_json() -> None:
+    source = '{"extends":"resnet18", "input":"3×64×64", "head":["avgpool", "fc 10"]}'
+    assert json.loads(tidied(source)) == {
         "extends": "resnet18",
         "input": "3x64x64",
         "head": ["average pool", "10-d fc"],
@@ -237,8 +237,8 @@ def test_ends_of_lines_stay_and_the_last_line_gets_one() -> None:
 
 
 @given(st.data())
-def test_no_page_is_broken(data: st.DataObject) -> None:
-    text = PAGE
+def test_no_spec_is_broken(data: st.DataObject) -> None:
+    text = SPEC
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 8)))
@@ -253,14 +253,14 @@ def test_no_page_is_broken(data: st.DataObject) -> None:
     assert set(comments) <= set(tidy.splitlines())
 
 
-def test_fmt_prints_pages_one_behind_the_other(tmp_path: Path) -> None:
-    page = tmp_path / "page.yaml"
-    page.write_bytes(b"extends: resnet18\r\nhead: [Flatten]  # end")
-    result = run("fmt", "resnet34", str(page))
+def test_fmt_prints_specs_one_after_the_other(tmp_path: Path) -> None:
+    source = tmp_path / "spec.yaml"
+    source.write_bytes(b"extends: resnet18\r\nhead: [Flatten]  # end")
+    result = run("fmt", "resnet34", str(source))
     assert (result.exit_code, result.stderr) == (0, "")
     shipped = zoo_path("resnet34").read_bytes()
     assert result.stdout_bytes == shipped + b"extends: resnet18\r\nhead: [flatten]  # end\r\n"
-    assert page.read_bytes().endswith(b"# end")
+    assert source.read_bytes().endswith(b"# end")
 
 
 def test_fmt_reads_the_standard_input() -> None:
@@ -276,7 +276,7 @@ def test_fmt_reads_the_standard_input() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with a page in canonical form, a sloppy one, and one that is none."""
+    """A current folder with a spec in canonical form, a sloppy one, and one that is none."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tidy.yaml").write_text(VARIANT)
     (tmp_path / "sloppy.yaml").write_text(VARIANT + "head: [fc 10]\n")
@@ -309,16 +309,16 @@ def test_fmt_write_keeps_links_and_byte_order_marks(folder: Path) -> None:
 
 
 def test_fmt_check_names_what_would_change_and_writes_nothing(folder: Path) -> None:
-    before = {page.name: page.read_bytes() for page in folder.iterdir()}
+    before = {source.name: source.read_bytes() for source in folder.iterdir()}
     result = run("fmt", "--check", "tidy.yaml", "sloppy.yaml", "resnet50")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "would rewrite sloppy.yaml\n"
-    assert {page.name: page.read_bytes() for page in folder.iterdir()} == before
+    assert {source.name: source.read_bytes() for source in folder.iterdir()} == before
     assert run("fmt", "--check", "tidy.yaml", *zoo()[::5]).exit_code == 0
 
 
 @pytest.mark.parametrize("option", ["--write", "--check"])
-def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, option: str) -> None:
+def test_a_spec_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, option: str) -> None:
     broken = (folder / "broken.yaml").read_bytes()
     result = run("fmt", option, "broken.yaml", "sloppy.yaml", "nowhere.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -330,12 +330,12 @@ def test_a_page_that_cannot_be_read_does_not_keep_others_from_it(folder: Path, o
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_good_pages_are_printed_beside_a_bad_one() -> None:
+def test_the_good_specs_are_printed_beside_a_bad_one() -> None:
     result = run("fmt", "broken.yaml", "tidy.yaml")
     assert (result.exit_code, result.stdout) == (2, VARIANT)
 
 
-def test_pages_of_the_zoo_are_not_rewritten() -> None:
+def test_specs_of_the_zoo_are_not_rewritten() -> None:
     result = run("fmt", "--write", "resnet50")
     assert result.exit_code == 2
     assert "a spec of your own: resnet-dsl new NAME --like resnet50" in result.stderr
@@ -350,7 +350,7 @@ def test_fmt_refuses_what_it_cannot_mean(folder: Path, arguments: list[str]) -> 
 
 
 @pytest.mark.parametrize("option", ["--write", "--check", "--"])
-def test_what_is_no_page_is_a_diagnostic(folder: Path, option: str) -> None:
+def test_what_is_no_spec_is_a_diagnostic(folder: Path, option: str) -> None:
     (folder / "binary.yaml").write_bytes(bytes(range(256)))
     (folder / "loop.yaml").symlink_to("loop.yaml")
     (folder / "orphan.yaml").write_text("extends: nowhere.yaml")

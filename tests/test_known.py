@@ -35,8 +35,8 @@ TORCHVISION = [
 
 @pytest.mark.parametrize("known", TORCHVISION, ids=lambda known: known.name)
 def test_counts_agree_with_torchvision(known: Known) -> None:
-    found = analyze(known.name)
-    assert (found.layers, found.params, found.macs) == (known.layers, known.params, known.macs)
+    actual = analyze(known.name)
+    assert (actual.layers, actual.params, actual.macs) == (known.layers, known.params, known.macs)
 
 
 # He et al. 2015, Table 1, last row: multiply-adds x 10^9, with the stride at the first 1x1
@@ -51,9 +51,9 @@ PAPER = {
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_strides_give_the_papers_flops(name: str) -> None:
     published, exact = PAPER[name]
-    found = analyze(name).macs
-    assert found == exact
-    assert found == pytest.approx(published * 1e9, rel=0.02)
+    actual = analyze(name).macs
+    assert actual == exact
+    assert actual == pytest.approx(published * 1e9, rel=0.02)
 
 
 def test_the_papers_34_layers_pad_their_shortcuts() -> None:
@@ -69,10 +69,10 @@ CIFAR = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7, 1202: 19.4}
 
 @pytest.mark.parametrize("depth", CIFAR)
 def test_cifar_networks_have_the_papers_params(depth: int) -> None:
-    found = analyze(f"cifar/resnet{depth}")
-    assert found.layers == depth
+    actual = analyze(f"cifar/resnet{depth}")
+    assert actual.layers == depth
     digits = 1 if depth > 100 else 2
-    assert round(found.params / 1e6, digits) == CIFAR[depth]
+    assert round(actual.params / 1e6, digits) == CIFAR[depth]
 
 
 def test_cifar_params_to_the_unit() -> None:
@@ -150,11 +150,11 @@ def test_auxiliary_classifiers_have_params_alone() -> None:
 # He et al. 2015, Table 1, second column
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
 def test_stages_have_the_papers_output_sizes(depth: int) -> None:
-    found = analyze(f"resnet{depth}")
-    assert {part.name: part.output.height for part in found.stages} == {  # type: ignore[union-attr]
+    actual = analyze(f"resnet{depth}")
+    assert {part.name: part.output.height for part in actual.stages} == {  # type: ignore[union-attr]
         "conv2_x": 56,
         "conv3_x": 28,
         "conv4_x": 14,
         "conv5_x": 7,
     }
-    assert found.stem.lines[0].output == (64, 112, 112)
+    assert actual.stem.lines[0].output == (64, 112, 112)

@@ -27,24 +27,24 @@ def test_parse_is_the_inverse_of_format_for_layers(layer: RowLayer | HeadLayer) 
 
 @given(written_specs)
 def test_read_is_the_inverse_of_write(spec: Spec) -> None:
-    page = dumps(spec)
-    assert read(page) == spec
-    assert dumps(read(page)) == page
+    source = dumps(spec)
+    assert read(source) == spec
+    assert dumps(read(source)) == source
 
 
 @given(specs())
 def test_recover_is_the_inverse_of_elaborate(spec: Spec) -> None:
     network = elaborate(spec)
-    page = recover(network)
-    assert elaborate(page) == network
-    assert recover(elaborate(page)) == page
+    source = recover(network)
+    assert elaborate(source) == network
+    assert recover(elaborate(source)) == source
 
 
 @given(networks())
-def test_networks_put_together_by_hand_have_a_page(network: Network) -> None:
-    page = recover(network)
-    assert elaborate(page) == network
-    assert recover(elaborate(page)) == page
+def test_networks_put_together_by_hand_have_a_spec(network: Network) -> None:
+    source = recover(network)
+    assert elaborate(source) == network
+    assert recover(elaborate(source)) == source
 
 
 CONV = ir.Conv(in_channels=4, out_channels=4, kernel=1)

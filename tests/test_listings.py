@@ -34,13 +34,13 @@ def listed(step: Visit[Size], stage: str, block: str) -> list[str] | None:
 
 @pytest.mark.parametrize("name", ["resnet34", "resnet50"])
 def test_layers_agree_with_the_listing(name: str) -> None:
-    found = elaboration_of(load(name))
+    actual = elaboration_of(load(name))
     stages = {
-        i: (stage, i - r.layers.start + 1) for stage, r in found.stages.items() for i in r.layers
+        i: (stage, i - r.layers.start + 1) for stage, r in actual.stages.items() for i in r.layers
     }
-    size = found.network.input
+    size = actual.network.input
     lines = []
-    for i, layer in enumerate(found.network.layers):
+    for i, layer in enumerate(actual.network.layers):
         stage, number = stages.get(i, ("conv1", 0))
         visits = walk(layer, size, SIZE_RULES, LayerPath((i,)))
         while True:

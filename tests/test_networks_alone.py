@@ -36,8 +36,8 @@ WITH_SCHEME = [naming for naming in NAMINGS if naming != "transformers"]
 @pytest.fixture(params=UNSUPPORTED)
 def network(request: pytest.FixtureRequest) -> Network:
     """A network that no spec can express."""
-    made: Network = UNSUPPORTED[request.param]
-    return made
+    built: Network = UNSUPPORTED[request.param]
+    return built
 
 
 def test_its_costs_are_the_sum_of_its_layers(network: Network) -> None:

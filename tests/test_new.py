@@ -1,4 +1,4 @@
-"""Pages that start variants: they load as they are, and with every line in force."""
+"""Specs that start variants: they load as they are, and with every line in force."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(spec: Spec) -> list[str]:
-    """What a page says of a network: all but its name and what it expects."""
+def stated(spec: Spec) -> list[str]:
+    """What a spec says of a network: all but its name and what it expects."""
     return [line for line in dumps(spec).splitlines() if not line.startswith(("name:", "expect:"))]
 
 
 def uncommented(text: str) -> str:
-    """A page with the lines behind `extends:` in force."""
+    """A spec with the lines after `extends:` in force."""
     head, mark, lines = text.partition("\nextends:")
     assert mark
     return head + mark + re.sub("^# ", "", lines, flags=re.MULTILINE)
@@ -40,20 +40,20 @@ def uncommented(text: str) -> str:
     "base",
     chosen(zoo()),
 )
-def test_a_new_page_is_its_base_with_and_without_the_comments(base: str) -> None:
+def test_a_new_spec_is_its_base_with_and_without_the_comments(base: str) -> None:
     text = variant("mine", base, load(base))
     full = uncommented(text)
     assert text != full
     assert text.count("\n# ") == full.count("\n") - 3
-    for page in (text, full):
-        assert loads(page).name == "mine"
-        assert said(loads(page)) == said(load(base))
+    for source in (text, full):
+        assert loads(source).name == "mine"
+        assert stated(loads(source)) == stated(load(base))
 
 
-def test_new_writes_a_page_that_checks(folder: Path) -> None:
+def test_new_writes_a_spec_that_checks(folder: Path) -> None:
     result = run("new", "mine")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote mine.yaml\n")
-    assert [page.name for page in folder.iterdir()] == ["mine.yaml"]
+    assert [source.name for source in folder.iterdir()] == ["mine.yaml"]
     assert (folder / "mine.yaml").read_text().splitlines() == [
         "# A variant of resnet50: take the # from what differs here, and change it",
         "name: mine",
@@ -89,23 +89,23 @@ expect: {layers: 3}
 
 
 def test_a_variant_of_a_file_names_it_from_its_own_folder(folder: Path) -> None:
-    (folder / "pages").mkdir()
-    (folder / "pages" / "my base.yaml").write_text(BASE, encoding="utf-8")
-    run("new", "first", "--like", "pages/my base.yaml")
-    run("new", "second", "--like", "pages/my base.yaml", "-o", "pages/other.yaml")
-    run("new", "third", "--like", str(folder / "pages" / "my base.yaml"))
-    for page, extends in {
-        "first.yaml": "pages/my base.yaml",
-        "pages/other.yaml": "my base.yaml",
-        "third.yaml": "pages/my base.yaml",
+    (folder / "specs").mkdir()
+    (folder / "specs" / "my base.yaml").write_text(BASE, encoding="utf-8")
+    run("new", "first", "--like", "specs/my base.yaml")
+    run("new", "second", "--like", "specs/my base.yaml", "-o", "specs/other.yaml")
+    run("new", "third", "--like", str(folder / "specs" / "my base.yaml"))
+    for source, extends in {
+        "first.yaml": "specs/my base.yaml",
+        "specs/other.yaml": "my base.yaml",
+        "third.yaml": "specs/my base.yaml",
     }.items():
-        text = (folder / page).read_text()
+        text = (folder / source).read_text()
         assert f"\nextends: {extends}\n" in text or f'\nextends: "{extends}"\n' in text
-        (folder / page).write_text(uncommented(text))
-        assert load(page).stages["output"] == load("pages/my base.yaml").stages["output"]
-        assert load(page).stages["b"].output is None, "it speaks of the base"
-        assert load(page).expect.layers is None
-    assert load("pages/other.yaml").name == "second"
+        (folder / source).write_text(uncommented(text))
+        assert load(source).stages["output"] == load("specs/my base.yaml").stages["output"]
+        assert load(source).stages["b"].output is None, "it speaks of the base"
+        assert load(source).expect.layers is None
+    assert load("specs/other.yaml").name == "second"
 
 
 def test_a_name_may_come_with_its_suffix(folder: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_name_may_come_with_its_suffix(folder: Path) -> None:
     assert load("mine.yaml").name == "mine"
     assert run("new", "a/b", "-o", "ab.yaml").exit_code == 0
     assert load("ab.yaml").name == "a/b", "-o says where, the name says what"
-    assert {page.name for page in folder.iterdir()} == {"mine.yaml", "ab.yaml"}
+    assert {source.name for source in folder.iterdir()} == {"mine.yaml", "ab.yaml"}
 
 
 @pytest.mark.parametrize("name", ["", ".yaml", ".", "..", "../x", "a/b", "/x", r"a\b", "C:x"])
@@ -125,8 +125,8 @@ def test_a_name_leads_nowhere_else(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [" ", "a\x07", "a\x7f", "a\0", "\udcff", "a\nb", "x" * 101])
-def test_a_name_is_one_that_a_page_can_have(folder: Path, name: str) -> None:
-    for arguments in ([name], [name, "-o", "page.yaml"]):
+def test_a_name_is_one_that_a_spec_can_have(folder: Path, name: str) -> None:
+    for arguments in ([name], [name, "-o", "spec.yaml"]):
         result = run("new", *arguments)
         assert result.exit_code == 2
         assert "error[" in result.stderr
@@ -134,13 +134,13 @@ def test_a_name_is_one_that_a_page_can_have(folder: Path, name: str) -> None:
 
 
 @given(st.text(max_size=110))
-def test_no_name_gives_a_page_that_does_not_load(name: str) -> None:
-    page = Path("page.yaml")
-    page.unlink(missing_ok=True)
-    if run("new", "-o", "page.yaml", "--", name).exit_code == 0:
-        assert load(page).name == re.sub(r"\.ya?ml$", "", name)
+def test_no_name_gives_a_spec_that_does_not_load(name: str) -> None:
+    source = Path("spec.yaml")
+    source.unlink(missing_ok=True)
+    if run("new", "-o", "spec.yaml", "--", name).exit_code == 0:
+        assert load(source).name == re.sub(r"\.ya?ml$", "", name)
     else:
-        assert not page.exists()
+        assert not source.exists()
 
 
 def test_nothing_is_written_over(folder: Path) -> None:
@@ -164,17 +164,17 @@ def test_nothing_is_written_over(folder: Path) -> None:
         (["--like", "broken.yaml"], "broken.yaml:2:8: error[row]"),
         (["--like", "binary.yaml"], "not a text file"),
         (["--like", "vanishing.yaml"], "vanishing.yaml:2:"),
-        (["--like", "page.txt"], "a file ends in .yaml"),
-        (["--like", "page.yaml", "-o", "below/x.yaml"], "outside the new spec's folder"),
+        (["--like", "spec.txt"], "a file ends in .yaml"),
+        (["--like", "spec.yaml", "-o", "below/x.yaml"], "outside the new spec's folder"),
         (["-o", "no/x.yaml"], "no such folder"),
         (["-o", "below"], "is a folder"),
-        (["-o", "page.txt/x.yaml"], "no such folder"),
+        (["-o", "spec.txt/x.yaml"], "no such folder"),
     ],
 )
 def test_bad_input_is_a_diagnostic(folder: Path, arguments: list[str], message: str) -> None:
     (folder / "below").mkdir()
-    (folder / "page.yaml").write_text("extends: resnet18\n")
-    (folder / "page.txt").write_text("extends: resnet18\n")
+    (folder / "spec.yaml").write_text("extends: resnet18\n")
+    (folder / "spec.txt").write_text("extends: resnet18\n")
     (folder / "broken.yaml").write_text("extends: resnet18\nhead: [fc ten]\n")
     (folder / "vanishing.yaml").write_text("extends: resnet18\nexpect: {layers: 3}\n")
     (folder / "binary.yaml").write_bytes(bytes(range(256)))

@@ -35,19 +35,19 @@ IMAGE = Shape(3, 224, 224)
 # ---------------------------------------------------------------- models of libraries
 
 with (ROOT / "tests" / "models.csv").open(encoding="utf-8") as file:
-    MODELS = {row["page"]: row for row in csv.DictReader(file)}
+    MODELS = {row["spec"]: row for row in csv.DictReader(file)}
 """torchvision's and timm's models, counted with torch at the input of their weights."""
 
 
-@pytest.mark.parametrize("page", MODELS)
-def test_a_page_costs_what_the_librarys_model_costs(page: str) -> None:
-    known = MODELS[page]
-    cost = analyze(page, known["input"]).cost
+@pytest.mark.parametrize("source", MODELS)
+def test_a_spec_costs_what_the_librarys_model_costs(source: str) -> None:
+    known = MODELS[source]
+    cost = analyze(source, known["input"]).cost
     assert (cost.params, cost.macs) == (int(known["params"]), int(known["macs"]))
     assert cost.blur_macs == int(known["blur_macs"] or 0)
 
 
-# transformers' ResNetForImageClassification, counted with torch at 3x224x224. No page says the last
+# transformers' ResNetForImageClassification, counted with torch at 3x224x224. No spec says the last
 # one, whose blocks keep ReLU inside: but activations cost nothing.
 TRANSFORMERS = {
     "microsoft/resnet-18": ("extends: resnet18", 11_689_512, 1_814_073_344),
@@ -75,9 +75,9 @@ TRANSFORMERS = {
 
 
 @pytest.mark.parametrize("model", TRANSFORMERS)
-def test_a_page_costs_what_transformers_model_costs(model: str) -> None:
-    page, *known = TRANSFORMERS[model]
-    cost = analyze(loads(page), IMAGE).cost
+def test_a_spec_costs_what_transformers_model_costs(model: str) -> None:
+    source, *known = TRANSFORMERS[model]
+    cost = analyze(loads(source), IMAGE).cost
     assert [cost.params, cost.macs, cost.blur_macs] == [*known, 0]
 
 
@@ -93,20 +93,20 @@ PRINTED = {
 """For torchvision's ResNet-50 at 3x224x224."""
 
 
-def steps(page: str) -> list[Visit[Size]]:
-    return sized_visits(Sequence(elaborate(load(page)).layers), IMAGE)[0]
+def steps(source: str) -> list[Visit[Size]]:
+    return sized_visits(Sequence(elaborate(load(source)).layers), IMAGE)[0]
 
 
-def entering(found: list[Visit[Size]], *kinds: type[Leaf]) -> int:
+def entering(actual: list[Visit[Size]], *kinds: type[Leaf]) -> int:
     """How many elements enter the layers of some kinds."""
-    return sum(prod(step.before) for step in found if isinstance(step.node, kinds))
+    return sum(prod(step.before) for step in actual if isinstance(step.node, kinds))
 
 
-def biases(found: list[Visit[Size]]) -> int:
+def biases(actual: list[Visit[Size]]) -> int:
     """Additions of biases: one for each number that a biased layer puts out."""
     return sum(
         prod(step.after)
-        for step in found
+        for step in actual
         if isinstance(step.node, Linear) or (isinstance(step.node, Conv) and step.node.bias)
     )
 
@@ -124,17 +124,17 @@ def number(cell: str) -> int:
 
 
 def test_the_table_states_what_the_trace_shows() -> None:
-    found = steps("resnet50")
+    actual = steps("resnet50")
     assert {row[0]: number(row[1]) for row in table()[2:-1]} == {
-        "MACs": macs(found),
-        "bias of the classifier": biases(found),
+        "MACs": macs(actual),
+        "bias of the classifier": biases(actual),
         "params of batch norms": sum(
-            leaf_params(step.node) for step in found if isinstance(step.node, BatchNorm)
+            leaf_params(step.node) for step in actual if isinstance(step.node, BatchNorm)
         ),
-        "elements into batch norms": entering(found, BatchNorm),
-        "elements into activations": entering(found, Act),
-        "elements into the max pool": entering(found, Pool),
-        "elements into the average pool": entering(found, AdaptivePool),
+        "elements into batch norms": entering(actual, BatchNorm),
+        "elements into activations": entering(actual, Act),
+        "elements into the max pool": entering(actual, Pool),
+        "elements into the average pool": entering(actual, AdaptivePool),
     }
 
 
@@ -168,17 +168,17 @@ PTFLOPS = {
 }
 
 
-def once(page: str) -> int:
+def once(source: str) -> int:
     """What ptflops counted while it met activations and pools once."""
-    found = steps(page)
-    others = 2 * entering(found, BatchNorm) + entering(found, Act, Pool, AdaptivePool)
-    return macs(found) + biases(found) + others
+    actual = steps(source)
+    others = 2 * entering(actual, BatchNorm) + entering(actual, Act, Pool, AdaptivePool)
+    return macs(actual) + biases(actual) + others
 
 
-@pytest.mark.parametrize("page", PTFLOPS)
-def test_what_norms_activations_pools_and_biases_add_was_published(page: str) -> None:
-    assert round(once(page) / 1e9, 2) == PTFLOPS[page]
-    assert round(analyze(page, IMAGE).macs / 1e9, 2) != PTFLOPS[page], "they show in the sum"
+@pytest.mark.parametrize("source", PTFLOPS)
+def test_what_norms_activations_pools_and_biases_add_was_published(source: str) -> None:
+    assert round(once(source) / 1e9, 2) == PTFLOPS[source]
+    assert round(analyze(source, IMAGE).macs / 1e9, 2) != PTFLOPS[source], "they show in the sum"
 
 
 def test_the_document_says_what_ptflops_printed_before() -> None:

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: what a page says, set otherwise, as a variant would."""
+"""`--set KEY=VALUE`: what a spec says, set otherwise, as a variant would."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("setting", "variant"), VARIANTS, ids=[case[0] for case in VARIANTS])
 def test_a_setting_is_a_variant(setting: str, variant: str) -> None:
-    found = resolve("resnet50", [setting])
-    assert found.spec is not None
+    actual = resolve("resnet50", [setting])
+    assert actual.spec is not None
     expected = loads(f"extends: resnet50\n{variant}")
-    assert found.network == elaborate(expected)
-    assert found.spec.init == expected.init
+    assert actual.network == elaborate(expected)
+    assert actual.spec.init == expected.init
 
 
 OTHERS = [
@@ -126,25 +126,25 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("name", "setting", "variant"), OTHERS, ids=[case[1] for case in OTHERS])
-def test_variants_of_other_pages(name: str, setting: str, variant: str) -> None:
+def test_variants_of_other_specs(name: str, setting: str, variant: str) -> None:
     assert resolve(name, [setting]).network == elaborate(loads(f"extends: {name}\n{variant}"))
 
 
 def test_settings_follow_each_other() -> None:
-    found = as_set("resnet50", "stem.1=null", "stem.0.stride=1", "stem.0.stride=4")
-    assert elaborate(found) == elaborate(loads('extends: resnet50\nstem: ["7x7, 64, /4"]'))
+    actual = as_set("resnet50", "stem.1=null", "stem.0.stride=1", "stem.0.stride=4")
+    assert elaborate(actual) == elaborate(loads('extends: resnet50\nstem: ["7x7, 64, /4"]'))
 
 
-def test_claims_of_the_page_are_dropped_and_its_name_stays() -> None:
-    found = as_set("resnet50", "head.1=10-d fc")
-    assert (found.name, found.expect.layers) == ("resnet50", None)
+def test_claims_of_the_spec_are_dropped_and_its_name_stays() -> None:
+    actual = as_set("resnet50", "head.1=10-d fc")
+    assert (actual.name, actual.expect.layers) == ("resnet50", None)
     assert as_set("resnet50", "name=mine").name == "mine"
     assert as_set("resnet50", "expect.layers=50").expect.layers == 50
     with pytest.raises(SpecError, match="the network has 50 layers, 51 expected"):
         as_set("resnet50", "expect.layers=51")
 
 
-PAGE = """\
+SPEC = """\
 extends: resnet18
 stages:
   conv2_x: {output: 56x56}
@@ -154,10 +154,10 @@ stages:
 
 def test_files_are_set_as_zoo_names_are(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(PAGE)
-    found = resolve(path, ["stages.conv3_x.stride=1"]).spec
-    assert found is not None
-    stage = found.stages["conv3_x"]
+    path.write_text(SPEC)
+    actual = resolve(path, ["stages.conv3_x.stride=1"]).spec
+    assert actual is not None
+    stage = actual.stages["conv3_x"]
     assert (stage.output, stage.stride, stage.antialias) == (None, 1, "blur")
     with pytest.raises(SpecError, match="conv3_x gives 28x28, not 27x27") as error:
         resolve(path, ["stages.conv3_x.output=27x27"])
@@ -228,10 +228,10 @@ FAULTS = [
 def test_faults_are_placed_in_the_setting(setting: str, code: str, column: int, text: str) -> None:
     with pytest.raises(SpecError) as error:
         resolve("resnet50", [setting])
-    (found,) = error.value.diagnostics
-    assert (found.code, found.column) == (code, column)
-    assert found.span
-    assert found.span.source.name == "--set"
+    (actual,) = error.value.diagnostics
+    assert (actual.code, actual.column) == (code, column)
+    assert actual.span
+    assert actual.span.source.name == "--set"
     assert text in str(error.value)
 
 
@@ -247,7 +247,7 @@ def test_a_fault_is_shown_in_the_text_of_its_setting() -> None:
     )
 
 
-def test_a_fault_of_the_page_keeps_its_place(tmp_path: Path) -> None:
+def test_a_fault_of_the_spec_keeps_its_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]]'}\n")
     with pytest.raises(SpecError, match="'head' is missing") as error:
@@ -271,11 +271,11 @@ def test_any_setting_gives_a_network_or_a_diagnostic(key: str, value: str, equal
 
 
 def test_summaries_take_settings() -> None:
-    found = summary("resnet50", overrides=["block.stride_on=first"])
-    assert (found.receptive_field, found.macs) == (483, load("paper/resnet50").expect.macs)
+    actual = summary("resnet50", overrides=["block.stride_on=first"])
+    assert (actual.receptive_field, actual.macs) == (483, load("paper/resnet50").expect.macs)
     arguments = ("resnet18", "resnet50", "--set", "head.1=10-d fc")
-    one, other = json.loads(run("summary", *arguments, "--json").stdout)
-    assert [part["params"] for part in (one["parts"][-1], other["parts"][-1])] == [5_130, 20_490]
+    first, other = json.loads(run("summary", *arguments, "--json").stdout)
+    assert [part["params"] for part in (first["parts"][-1], other["parts"][-1])] == [5_130, 20_490]
     title, *_ = run("summary", "resnet50", "--set", "stem.1.pad=0").stdout.splitlines()
     assert title == "resnet50, 3x224x224, stem.1.pad=0"
     assert run("summary", "resnet50", "--set", "stem").exit_code == 2

@@ -1,4 +1,4 @@
-"""Pages: variants, places, and texts that are no pages."""
+"""Specs: variants, places, and texts that are no specs."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_links_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     inside.mkdir()
     (tmp_path / "base.yaml").write_text(BASE)
     (inside / "link.yaml").symlink_to(tmp_path / "base.yaml")
-    (inside / "page.yaml").write_text("extends: link.yaml")
+    (inside / "spec.yaml").write_text("extends: link.yaml")
     with pytest.raises(SpecError, match="outside the spec's folder"):
-        load(inside / "page.yaml")
+        load(inside / "spec.yaml")
 
 
 def test_cycles_are_errors(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_bases_that_are_no_files_are_named(tmp_path: Path) -> None:
         "a" * 300 + ".yaml": "too long",
         r"a\0.yaml": "not a spec of the zoo",
     }.items():
-        (tmp_path / "page.yaml").write_text(f'extends: "{name}"')
+        (tmp_path / "spec.yaml").write_text(f'extends: "{name}"')
         with pytest.raises(SpecError, match=message):
-            load(tmp_path / "page.yaml")
+            load(tmp_path / "spec.yaml")
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".yaml", "a\0", "a\0.yaml"])
@@ -178,9 +178,9 @@ def test_numbers_are_yaml_1_2() -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_welcome(tmp_path: Path) -> None:
-    page = tmp_path / "page.yaml"
-    page.write_bytes(b"\xef\xbb\xbf" + BASE.replace("\n", "\r\n").encode())
-    assert load(page).name == "base"
+    source = tmp_path / "spec.yaml"
+    source.write_bytes(b"\xef\xbb\xbf" + BASE.replace("\n", "\r\n").encode())
+    assert load(source).name == "base"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85", "\u2028"])
@@ -191,11 +191,11 @@ def test_lines_are_counted_as_yaml_breaks_them(end: str) -> None:
     assert (fault.line, fault.column) == (3, 8)
 
 
-def test_a_page_of_many_texts_is_read_in_no_time(tmp_path: Path) -> None:
-    page = tmp_path / "page.yaml"
-    page.write_text("stem:\n" + '- "3x3, 8"\n' * 9_000)
+def test_a_spec_of_many_texts_is_read_in_no_time(tmp_path: Path) -> None:
+    source = tmp_path / "spec.yaml"
+    source.write_text("stem:\n" + '- "3x3, 8"\n' * 9_000)
     with pytest.raises(SpecError, match="'input' is missing"):
-        load(page)
+        load(source)
 
 
 def test_a_name_means_the_zoo_and_a_suffix_a_file(
@@ -218,10 +218,10 @@ def test_a_name_means_the_zoo_and_a_suffix_a_file(
 
 
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
-    page = tmp_path / "page.yaml"
-    page.write_text("#" * 2_000_000)
+    source = tmp_path / "spec.yaml"
+    source.write_text("#" * 2_000_000)
     with pytest.raises(SpecError, match="larger than"):
-        load(page)
+        load(source)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "timm/resnetv2_50d_evos"])
@@ -233,10 +233,10 @@ def test_dump_writes_what_load_reads(name: str, tmp_path: Path) -> None:
 
 def test_dump_says_where_it_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no such file or directory"):
-        dump(load("resnet18"), tmp_path / "nowhere" / "page.yaml")
+        dump(load("resnet18"), tmp_path / "nowhere" / "spec.yaml")
     (tmp_path / "file").write_text("kept")
     with pytest.raises(SpecError, match="not a directory"):
-        dump(load("resnet18"), tmp_path / "file" / "page.yaml")
+        dump(load("resnet18"), tmp_path / "file" / "spec.yaml")
     with pytest.raises(SpecError, match="is a directory"):
         dump(load("resnet18"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -249,7 +249,7 @@ def test_the_order_of_stages_counts() -> None:
     assert dumps(turned) != dumps(spec)
 
 
-PAGE = zoo_path("resnet50").read_text(encoding="utf-8")
+SPEC = zoo_path("resnet50").read_text(encoding="utf-8")
 
 
 @given(st.text(max_size=200))
@@ -258,8 +258,8 @@ def test_no_text_gives_a_traceback(text: str) -> None:
 
 
 @given(st.data())
-def test_no_damaged_page_gives_a_traceback(data: st.DataObject) -> None:
-    text = PAGE
+def test_no_damaged_spec_gives_a_traceback(data: st.DataObject) -> None:
+    text = SPEC
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 8)))
@@ -287,11 +287,11 @@ values = st.recursive(
 def test_no_value_in_the_wrong_place_gives_a_traceback(key: str, form: str, value: object) -> None:
     import json
 
-    page = [line for line in BASE.splitlines() if not line.startswith((key, " "))]
-    page = [line for line in page if line != "stages:"]
+    source = [line for line in BASE.splitlines() if not line.startswith((key, " "))]
+    source = [line for line in source if line != "stages:"]
     if key != "stages":
-        page.append('stages: {a: "[[3x3, 16]]"}')
-    assert_read_or_refused("\n".join([*page, f"{key}: {form.format(json.dumps(value))}"]))
+        source.append('stages: {a: "[[3x3, 16]]"}')
+    assert_read_or_refused("\n".join([*source, f"{key}: {form.format(json.dumps(value))}"]))
 
 
 def assert_read_or_refused(text: str) -> None:

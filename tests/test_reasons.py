@@ -1,4 +1,4 @@
-"""Why a layer is there that no word of the page stands for."""
+"""Why a layer is there that no word of the spec stands for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from resnet_dsl.report.tracing import TraceLine, trace
 from tests.specs import chosen
 
 BROUGHT = {"batchnorm", "groupnorm", "evonorm", "frn", "relu", "tanh", "silu", "add", "concat"}
-"""What no word of a page stands for."""
+"""What no word of a spec stands for."""
 
 
 def reasons(name: str, stage: str, block: int | None = None, *settings: str) -> dict[str, str]:
     """The reasons in one block, by what its module is called there."""
-    found = trace(name, overrides=settings, stage=stage, block=block)
-    return {_short(line): line.why for line in found.lines if line.why is not None}
+    actual = trace(name, overrides=settings, stage=stage, block=block)
+    return {_short(line): line.why for line in actual.lines if line.why is not None}
 
 
 def _short(line: TraceLine) -> str:
@@ -45,7 +45,7 @@ def test_reasons_of_a_block_that_enters_a_stage() -> None:
 def test_reasons_of_stem_and_head() -> None:
     assert reasons("resnet50", "stem") == {"bn1": "norm: batch", "relu": "activation: relu"}
     assert reasons("resnet50", "head") == {"flatten": "fc takes a vector"}
-    assert reasons("googlenet", "head") == {}  # its page says flatten
+    assert reasons("googlenet", "head") == {}  # its spec says flatten
     assert reasons("vgg16", "head") == {
         "flatten": "fc takes a vector",
         "classifier.1": "activation: relu",
@@ -54,24 +54,24 @@ def test_reasons_of_stem_and_head() -> None:
 
 
 def test_the_papers_models_stride_at_their_first_convolution() -> None:
-    found = reasons("paper/resnet50", "conv3_x", 1)
-    assert found["conv1"] == "stride 2: first block of conv3_x, at its first convolution"
-    assert "conv2" not in found
+    actual = reasons("paper/resnet50", "conv3_x", 1)
+    assert actual["conv1"] == "stride 2: first block of conv3_x, at its first convolution"
+    assert "conv2" not in actual
 
 
 def test_reasons_of_an_average_pool_in_the_projection() -> None:
-    found = reasons("timm/resnet50d", "conv3_x", 1)
-    assert found["downsample.0"] == "average pool of the projection: 2x2, /2"
-    assert found["downsample.1"] == "projection: 256x56x56 → 512x28x28"
-    assert "downsample.3" not in found
+    actual = reasons("timm/resnet50d", "conv3_x", 1)
+    assert actual["downsample.0"] == "average pool of the projection: 2x2, /2"
+    assert actual["downsample.1"] == "projection: 256x56x56 → 512x28x28"
+    assert "downsample.3" not in actual
 
 
 def test_reasons_of_pre_activated_blocks() -> None:
     shared = reasons("timm/resnetv2_50", "conv2_x", 1)
     assert shared["bn1"] == "pre-activation"
     assert shared["downsample.0"] == "projection: 64x56x56 → 256x56x56"
-    found = trace("cifar/preact_resnet110", stage="conv2_x", block=2).lines
-    assert [(line.op, line.why) for line in found] == [
+    actual = trace("cifar/preact_resnet110", stage="conv2_x", block=2).lines
+    assert [(line.op, line.why) for line in actual] == [
         ("batchnorm", "pre-activation"),
         ("relu", "pre-activation"),
         ("conv", None),
@@ -102,15 +102,15 @@ def test_what_pre_activated_blocks_leave_is_in_no_block() -> None:
     ("name", "pool"), [("timm/resnetblur50", "blurpool"), ("timm/resnetaa50d", "avgpool")]
 )
 def test_reasons_of_anti_aliasing(name: str, pool: str) -> None:
-    found = reasons(name, "conv3_x", 1)
-    assert found[pool] == "anti-aliasing: strides by 2 after the convolution"
-    assert "conv2" not in found
+    actual = reasons(name, "conv3_x", 1)
+    assert actual[pool] == "anti-aliasing: strides by 2 after the convolution"
+    assert "conv2" not in actual
     assert pool not in reasons(name, "conv3_x", 2)
 
 
 def test_reasons_of_option_a() -> None:
-    found = reasons("paper/resnet34-A", "conv3_x", 1)
-    assert found == {
+    actual = reasons("paper/resnet34-A", "conv3_x", 1)
+    assert actual == {
         **NORMS,
         "conv1": "stride 2: first block of conv3_x",
         "downsample.0": "option A: every second pixel",
@@ -123,8 +123,8 @@ def test_reasons_of_option_a() -> None:
 
 def test_reasons_of_dilation() -> None:
     """The rates of torchvision's `replace_stride_with_dilation=[False, True, True]`."""
-    page = "extends: resnet50\noutput_stride: 8"
-    lines = {line.path: line for line in trace(loads(page)).lines}
+    source = "extends: resnet50\noutput_stride: 8"
+    lines = {line.path: line for line in trace(loads(source)).lines}
     rates = {"layer2.1": 1, "layer3.0": 1, "layer3.1": 2, "layer4.0": 2, "layer4.1": 4}
     for block, rate in rates.items():
         line = lines[f"{block}.conv2"]
@@ -136,10 +136,12 @@ def test_reasons_of_dilation() -> None:
 
 
 def test_reasons_where_dilation_meets_pools() -> None:
-    found = reasons("timm/resnetblur50d", "conv4_x", 1, "output_stride=8")
-    assert found["blurpool"] == "anti-aliasing: stays a filter where dilation stands for the stride"
-    assert found["downsample.0"] == "average pool of the projection: 2x2, /1"
-    assert found["downsample.pad"].startswith("average pool of the projection: zeros")
+    actual = reasons("timm/resnetblur50d", "conv4_x", 1, "output_stride=8")
+    assert (
+        actual["blurpool"] == "anti-aliasing: stays a filter where dilation stands for the stride"
+    )
+    assert actual["downsample.0"] == "average pool of the projection: 2x2, /1"
+    assert actual["downsample.pad"].startswith("average pool of the projection: zeros")
 
 
 def test_a_stride_that_the_row_says_has_no_reason() -> None:
@@ -149,14 +151,14 @@ def test_a_stride_that_the_row_says_has_no_reason() -> None:
 
 def test_a_dropout_of_0_is_no_layer_to_have_a_reason() -> None:
     row = "stages.conv3_x=[[dropout 0], [3x3, 128], [3x3, 128]]"
-    found = reasons("resnet18", "conv3_x", 1, row)
-    assert found["conv1"] == "stride 2: first block of conv3_x"
-    assert "conv2" not in found
+    actual = reasons("resnet18", "conv3_x", 1, row)
+    assert actual["conv1"] == "stride 2: first block of conv3_x"
+    assert "conv2" not in actual
 
 
 def test_reasons_of_attention_and_stochastic_depth() -> None:
-    found = trace("timm/seresnet18", overrides=["drop_path=0.1"], stage="conv3_x", block=2)
-    lines = {line.op: line for line in found.lines}
+    actual = trace("timm/seresnet18", overrides=["drop_path=0.1"], stage="conv3_x", block=2)
+    lines = {line.op: line for line in actual.lines}
     assert lines["se"].why is None
     # the fourth of eight blocks, linear from 0
     assert lines["droppath"].why == f"drop path: {0.1 * 3 / 7:.3g} of 0.1, linear over the blocks"
@@ -175,9 +177,9 @@ def test_all_that_no_word_stands_for_has_a_reason(name: str) -> None:
             for layer in row.layers
             if not isinstance(layer, Dropout | DropPath) or layer.p
         )
-        said = [
+        stated = [
             line
             for line in lines
             if line.stage == stage and (line.why or "stride").startswith(("stride", "dilation"))
         ]
-        assert len(said) == written
+        assert len(stated) == written

@@ -1,4 +1,4 @@
-"""The page that comes back is the one a person would write."""
+"""The spec that comes back is the one a person would write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
 from resnet_dsl.ir import Layer, Shape
 from resnet_dsl.notation.terms import format_row
 
-PAGE = """input: 3x64x64
+SPEC = """input: 3x64x64
 stem:
 {stem}
 stages:
@@ -20,11 +20,11 @@ head: []
 
 
 def again(stages: str, *, stem: str = "  - 3x3, 16", block: str = "") -> str:
-    """What a page reads like after elaboration and recovery."""
-    page = PAGE.format(stem=stem, stages=stages)
+    """What a spec reads like after elaboration and recovery."""
+    source = SPEC.format(stem=stem, stages=stages)
     if block:
-        page = page.replace("stages:", f"block: {block}\nstages:")
-    return dumps(recover(elaborate(loads(page))))
+        source = source.replace("stages:", f"block: {block}\nstages:")
+    return dumps(recover(elaborate(loads(source))))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def again(stages: str, *, stem: str = "  - 3x3, 16", block: str = "") -> str:
         '  a: "[[3x3, 16]]"\n  b: ["[[3x3, 16]]", "[[3x3, 16]]"]',
     ],
 )
-def test_pages_come_back_in_normal_form(stages: str) -> None:
-    assert again(stages) == PAGE.format(
+def test_specs_come_back_in_normal_form(stages: str) -> None:
+    assert again(stages) == SPEC.format(
         stem="  - 3x3, 16",
         stages='  conv2_x: "[[3x3, 16]]"\n  conv3_x: "[[3x3, 16]] x 2"',
     )
@@ -61,16 +61,16 @@ def test_keys_that_all_stages_share_are_hoisted() -> None:
 
 def test_a_stage_says_what_the_others_do_not() -> None:
     stages = '  a: "[[3x3, 16]] x 2"\n  b: {rows: "[[3x3, 16]]", norm: none}'
-    page = again(stages)
-    assert "block:" not in page
-    assert "    norm: none\n" in page
+    source = again(stages)
+    assert "block:" not in source
+    assert "    norm: none\n" in source
 
 
 def test_identity_shortcuts_take_the_side_of_the_others() -> None:
     """In the first stage of a CIFAR network nothing is padded."""
-    page = again('  a: "[[3x3, 16]] x 2"\n  b: "[[3x3, 32]] x 2"', block="{shortcut: padding}")
-    assert "block: {shortcut: padding}\n" in page
-    assert "shortcut:" not in page.partition("stages:")[2]
+    source = again('  a: "[[3x3, 16]] x 2"\n  b: "[[3x3, 32]] x 2"', block="{shortcut: padding}")
+    assert "block: {shortcut: padding}\n" in source
+    assert "shortcut:" not in source.partition("stages:")[2]
 
 
 def test_strides_elsewhere_than_inserted_are_written() -> None:
@@ -86,25 +86,25 @@ def test_v1_is_said_once_for_all() -> None:
 
 def test_biases_are_said_by_the_shortest_word() -> None:
     stages = '  a: "[[3x3, 16, bias], [3x3, 16, bias]]"'
-    page = again(stages, stem="  - 3x3, 16, bias")
-    assert "block: {bias: true}\n" in page
-    one = again('  a: "[[3x3, 16, bias], [3x3, 16]]"')
-    assert '"[[3x3, 16, bias], [3x3, 16]]"' in one
-    assert "bias: " not in one
+    source = again(stages, stem="  - 3x3, 16, bias")
+    assert "block: {bias: true}\n" in source
+    first = again('  a: "[[3x3, 16, bias], [3x3, 16]]"')
+    assert '"[[3x3, 16, bias], [3x3, 16]]"' in first
+    assert "bias: " not in first
 
 
 def test_plain_layers_fold_to_the_shortest_row() -> None:
     stages = '  a: "[[1x1, 8], [3x3, 8]] x 3"'
-    page = again(stages, stem="  - 3x3, 16, /2", block="{shortcut: none}")
-    assert '"[[1x1, 8], [3x3, 8]] x 3"' in page
+    source = again(stages, stem="  - 3x3, 16, /2", block="{shortcut: none}")
+    assert '"[[1x1, 8], [3x3, 8]] x 3"' in source
 
 
 def test_anti_aliased_strides_are_read_as_strides() -> None:
     stages = '  a: "[[3x3, 16], [3x3, 16]]"\n  b: "[[3x3, 16], [3x3, 16]] x 2"'
     for kind in ("blur", "average"):
-        page = again(stages, block=f"{{antialias: {kind}}}")
-        assert f"block: {{antialias: {kind}}}\n" in page
-        assert 'conv3_x: "[[3x3, 16], [3x3, 16]] x 2"' in page
+        source = again(stages, block=f"{{antialias: {kind}}}")
+        assert f"block: {{antialias: {kind}}}\n" in source
+        assert 'conv3_x: "[[3x3, 16], [3x3, 16]] x 2"' in source
 
 
 def test_pools_of_the_authors_own_stay_pools() -> None:
@@ -168,6 +168,6 @@ def test_pools_side_by_side_stand_in_a_stage_of_any_kind() -> None:
     stages: {{a: {{rows: {rows}, order: pre}}}}
     head: []
     """)
-    page = recover(elaborate(spec))
-    assert elaborate(page) == elaborate(spec)
-    assert [format_row(row) for row in page.stages["conv2_x"].rows] == rows
+    source = recover(elaborate(spec))
+    assert elaborate(source) == elaborate(spec)
+    assert [format_row(row) for row in source.stages["conv2_x"].rows] == rows

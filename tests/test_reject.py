@@ -1,4 +1,4 @@
-"""Every broken page gives its diagnostic: `reject/NAME.yaml` and what is printed for it."""
+"""Every broken spec gives its diagnostic: `reject/NAME.yaml` and what is printed for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resnet_dsl import SpecError, load
 from resnet_dsl.diagnostics import Code, render
 
 FOLDER = Path(__file__).parent / "reject"
-PAGES = sorted(page.stem for page in FOLDER.glob("*.yaml"))
+SPECS = sorted(source.stem for source in FOLDER.glob("*.yaml"))
 
 
 def rejected(name: str) -> SpecError:
@@ -20,8 +20,8 @@ def rejected(name: str) -> SpecError:
     return caught.value
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_broken_page_is_rejected(
+@pytest.mark.parametrize("name", SPECS)
+def test_a_broken_spec_is_rejected(
     name: str, monkeypatch: pytest.MonkeyPatch, update_golden: bool
 ) -> None:
     monkeypatch.chdir(FOLDER)
@@ -38,14 +38,14 @@ def test_a_broken_page_is_rejected(
         assert diagnostic.message
 
 
-def test_every_code_of_a_page_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_code_of_a_spec_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    found = {diagnostic.code for name in PAGES for diagnostic in rejected(name).diagnostics}
+    actual = {diagnostic.code for name in SPECS for diagnostic in rejected(name).diagnostics}
     elsewhere = {
         "unsupported",
         "weights",
         "source",
         "device",
         "install",
-    }  # no fault of a page: see test_weights and others
-    assert found == set(get_args(Code)) - elsewhere
+    }  # no fault of a spec: see test_weights and others
+    assert actual == set(get_args(Code)) - elsewhere

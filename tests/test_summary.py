@@ -35,14 +35,14 @@ def test_receptive_fields(name: str) -> None:
 
 
 def test_a_dilated_kernel_sees_further_and_a_blur_sees_more() -> None:
-    page = "input: 3x32x32\nstem: []\nblock: {{shortcut: none}}\nstages: {{a: '{}'}}\nhead: []"
+    source = "input: 3x32x32\nstem: []\nblock: {{shortcut: none}}\nstages: {{a: '{}'}}\nhead: []"
     for row, field in (
         ("[[3x3, 8, dilation 4]]", 9),
         ("[[3x3, 8, /2], [blur pool, /2], [3x3, 8]]", 3 + 2 * 2 + 2 * 4),
         ("[[1x1, 8] | [5x5, 8]]", 5),
         ("[[3x3, 8], [se 4], [eca 3]]", 3),
     ):
-        assert receptive_field(elaborate(loads(page.format(row)))) == field
+        assert receptive_field(elaborate(loads(source.format(row)))) == field
 
 
 STEM = 64 * 112 * 112
@@ -63,19 +63,19 @@ def test_peaks_of_maps_that_live_at_once(name: str, peak: int) -> None:
 
 
 def test_parts_of_a_summary_add_up() -> None:
-    found = summary("resnet50")
+    actual = summary("resnet50")
     for number in ("layers", "params", "buffers", "macs", "activations"):
-        assert sum(getattr(part, number) for part in found.parts) == getattr(found, number)
-    assert [part.receptive_field for part in found.parts] == [11, 35, 91, 267, 427, None]
+        assert sum(getattr(part, number) for part in actual.parts) == getattr(actual, number)
+    assert [part.receptive_field for part in actual.parts] == [11, 35, 91, 267, 427, None]
     norms = 53
-    assert found.bytes["float16"] == 2 * (25_557_032 + found.buffers - norms) + 8 * norms
+    assert actual.bytes["float16"] == 2 * (25_557_032 + actual.buffers - norms) + 8 * norms
 
 
 def test_stages_may_be_called_stem_and_head() -> None:
     rows = 'stem: "[[3x3, 16], [3x3, 16]] x 2", head: "[[3x3, 32], [3x3, 32]] x 2"'
-    page = f"input: 3x32x32\nstem: ['3x3, 16']\nstages: {{{rows}}}\nhead: [average pool, 10-d fc]"
-    found = summary(loads(page))
-    assert [(part.name, part.layers, part.receptive_field) for part in found.parts] == [
+    source = f"input: 3x32x32\nstem: ['3x3, 16']\nstages: {{{rows}}}\nhead: [average pool, 10-d fc]"
+    actual = summary(loads(source))
+    assert [(part.name, part.layers, part.receptive_field) for part in actual.parts] == [
         ("stem", 1, 3),
         ("stem", 4, 11),
         ("head", 4, 25),
@@ -102,11 +102,11 @@ def test_the_count_of_layers_has_its_arithmetic() -> None:
 
 
 def test_layers_beside_the_longest_path_are_said() -> None:
-    found = layers("googlenet")
-    assert (found.stem, found.blocks, found.head, found.layers) == (3, 18, 1, 22)
-    assert found.not_counted["convolutions in shorter branches"] == 57 - 21
-    assert found.not_counted["layers of auxiliary classifiers"] == 6
-    assert arithmetic(found)[0] == "3 stem + 18 in stages + 1 fc = 22 layers"
+    actual = layers("googlenet")
+    assert (actual.stem, actual.blocks, actual.head, actual.layers) == (3, 18, 1, 22)
+    assert actual.not_counted["convolutions in shorter branches"] == 57 - 21
+    assert actual.not_counted["layers of auxiliary classifiers"] == 6
+    assert arithmetic(actual)[0] == "3 stem + 18 in stages + 1 fc = 22 layers"
     assert arithmetic(layers("timm/resnetv2_50"))[0] == (
         "1 stem + 48 in blocks + 1 in the head = 50 layers"
     )
@@ -122,7 +122,7 @@ def test_summary_prints_parts_and_totals() -> None:
     assert result.stderr == ""
 
 
-def test_summary_sets_pages_side_by_side() -> None:
+def test_summary_sets_specs_side_by_side() -> None:
     result = run("summary", "resnet18", "timm/resnetblur18", "--input", "3x256x256")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["resnet18", "resnetblur18"] in lines
@@ -132,16 +132,16 @@ def test_summary_sets_pages_side_by_side() -> None:
 
 
 def test_summary_and_layers_speak_json() -> None:
-    one, other = json.loads(run("summary", "resnet18", "resnet50", "--json").stdout)
-    assert (one["name"], other["receptive_field"]) == ("resnet18", 427)
-    assert set(one) == {
+    first, other = json.loads(run("summary", "resnet18", "resnet50", "--json").stdout)
+    assert (first["name"], other["receptive_field"]) == ("resnet18", 427)
+    assert set(first) == {
         *("name", "input", "layers", "params", "buffers", "macs", "activations", "blur_macs"),
         *("receptive_field", "peak_activation_bytes", "bytes", "parts"),
     }
-    assert one["peak_activation_bytes"] == 4 * 2 * STEM
-    found = json.loads(run("layers", "resnet18", "--json").stdout)
-    assert found["layers"] == 18
-    assert found["not_counted"]["projections"] == 3
+    assert first["peak_activation_bytes"] == 4 * 2 * STEM
+    actual = json.loads(run("layers", "resnet18", "--json").stdout)
+    assert actual["layers"] == 18
+    assert actual["not_counted"]["projections"] == 3
 
 
 @pytest.mark.parametrize("command", ["summary", "layers"])

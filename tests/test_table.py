@@ -1,4 +1,4 @@
-"""Table 1 of the papers, printed from pages: what stands in it, and that each format is sound."""
+"""Table 1 of the papers, printed from specs: what stands in it, and that each format is sound."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def texts(row: PaperRow) -> list[list[str]]:
 
 
 def row(paper: PaperTable, layer: str, output: str) -> PaperRow:
-    (found,) = [row for row in paper.rows if (row.layer, row.output) == (layer, output)]
-    return found
+    (actual,) = [row for row in paper.rows if (row.layer, row.output) == (layer, output)]
+    return actual
 
 
 def basic(*repeats: int) -> list[str]:
@@ -91,9 +91,9 @@ def test_the_five_networks_give_the_papers_table() -> None:
 
 
 def test_the_papers_flops_are_ours_rounded_or_truncated() -> None:
-    for macs, said in zip(table(FIVE).macs, FLOPS.values(), strict=True):
+    for macs, stated in zip(table(FIVE).macs, FLOPS.values(), strict=True):
         billions = macs / 1e9
-        assert said / 1e9 in {round(billions, 1), floor(billions * 10) / 10}
+        assert stated / 1e9 in {round(billions, 1), floor(billions * 10) / 10}
 
 
 def test_resnext_has_its_papers_rows() -> None:
@@ -124,7 +124,7 @@ def bare(word: HeadLayer | Row) -> HeadLayer | Row:
 
 
 @pytest.mark.parametrize("names", MIXED, ids="+".join)
-def test_a_column_reads_as_its_page(names: list[str]) -> None:
+def test_a_column_reads_as_its_spec(names: list[str]) -> None:
     paper = table(names)
     for i, name in enumerate(names):
         spec = load(name)
@@ -201,20 +201,20 @@ def test_auxiliary_classifiers_and_final_norms_are_left_out() -> None:
 def test_matrices_stand_in_columns_of_their_own() -> None:
     paper = table(["resnet18", "resnet18"])
     assert paper.networks == ("resnet18", "resnet18")
-    for stage, said in zip(paper.rows[1:-1], ROWS[18], strict=True):
-        assert stage.bands[-1] == ((parse_row(said),),) * 2
+    for stage, stated in zip(paper.rows[1:-1], ROWS[18], strict=True):
+        assert stage.bands[-1] == ((parse_row(stated),),) * 2
 
 
 def test_a_network_without_a_name_is_called_as_it_was(tmp_path: Path) -> None:
-    page = tmp_path / "mine.yaml"
-    page.write_text('input: 3x8x8\nstem: ["3x3, 8"]\nstages: {a: "[[3x3, 8]]"}\nhead: []\n')
-    assert table([str(page)]).networks == (str(page),)
+    source = tmp_path / "mine.yaml"
+    source.write_text('input: 3x8x8\nstem: ["3x3, 8"]\nstages: {a: "[[3x3, 8]]"}\nhead: []\n')
+    assert table([str(source)]).networks == (str(source),)
 
 
 def test_another_input_is_the_tables() -> None:
-    found = json.loads(run("table", "resnet18", "--input", "3x512x512", "--json").stdout)
-    assert found["inputs"] == [[3, 512, 512]]
-    outputs = [row["output"] for row in found["rows"]]
+    actual = json.loads(run("table", "resnet18", "--input", "3x512x512", "--json").stdout)
+    assert actual["inputs"] == [[3, 512, 512]]
+    outputs = [row["output"] for row in actual["rows"]]
     assert outputs == ["256x256", "128x128", "64x64", "32x32", "16x16", "1x1"]
 
 
@@ -256,8 +256,8 @@ def test_lines_end_without_blanks_and_rules_are_the_widest(names: list[str]) -> 
 
 
 def test_a_layer_that_spans_narrow_columns_widens_the_last() -> None:
-    page = 'input: 3x8x8\nstem: ["3x3, 8, dilation 1, pad 1, bias"]\nstages: {a: "[[3x3, 8]]"}\n'
-    lines = typeset(table([loads(f"{page}head: []\n")] * 2), "text").splitlines()
+    source = 'input: 3x8x8\nstem: ["3x3, 8, dilation 1, pad 1, bias"]\nstages: {a: "[[3x3, 8]]"}\n'
+    lines = typeset(table([loads(f"{source}head: []\n")] * 2), "text").splitlines()
     assert lines[2].endswith("3x3, 8, dilation 1, pad 1, bias")
     assert len(lines[2]) == len(lines[1])
 
@@ -273,8 +273,8 @@ def test_plain_text_is_ascii_and_says_where_a_block_ends() -> None:
     ("format", "encoding"), [("text", "ascii"), ("latex", "latin-1"), ("html", "ascii")]
 )
 def test_a_poor_terminal_gets_what_it_can_show(tmp_path: Path, format: str, encoding: str) -> None:
-    page = tmp_path / "named.yaml"
-    page.write_text("extends: resnet18\nname: 残差 é\n", encoding="utf-8")
+    source = tmp_path / "named.yaml"
+    source.write_text("extends: resnet18\nname: 残差 é\n", encoding="utf-8")
     command = [sys.executable, "-m", "resnet_dsl", "table", "named.yaml", "--format", format]
     environment = os.environ | {"PYTHONIOENCODING": encoding, "NO_COLOR": "1"}
     result = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, check=True)
@@ -289,8 +289,8 @@ STRANGE = r"a_b & 50% #1 {x} ~^\ $y$ <i>|`*c*"
 
 
 def strange() -> PaperTable:
-    page = f"extends: googlenet\nname: {json.dumps(STRANGE)}\n"
-    return table([loads(page), "resnet18", "timm/resnet50d", "lenet5"])
+    source = f"extends: googlenet\nname: {json.dumps(STRANGE)}\n"
+    return table([loads(source), "resnet18", "timm/resnet50d", "lenet5"])
 
 
 def tables() -> Iterator[PaperTable]:
@@ -368,7 +368,9 @@ def test_csv_has_the_rows_in_the_notation() -> None:
     assert conv1 == ["conv1", "112x112", *["7x7, 64, /2"] * 5]
     for i, (_, _, *cells) in enumerate(stages):
         rows = [cell.removeprefix("3x3 max pool, /2; ") for cell in cells]
-        assert [parse_row(row) for row in rows] == [parse_row(said[i]) for said in ROWS.values()]
+        assert [parse_row(row) for row in rows] == [
+            parse_row(stated[i]) for stated in ROWS.values()
+        ]
     assert last == ["", "1x1", *["average pool; 1000-d fc"] * 5]
     assert costs == ["FLOPs", "", *(str(analyze(name).macs) for name in FIVE)]
     strangely = list(csv.reader(typeset(strange(), "csv").splitlines()))
@@ -395,13 +397,13 @@ def test_html_is_xml_and_fills_its_columns() -> None:
 
 
 def test_json_has_stable_keys() -> None:
-    found: dict[str, Any] = json.loads(run("table", "resnet18", "cifar/resnet20", "--json").stdout)
-    assert found == json_data(table(["resnet18", "cifar/resnet20"]))
-    assert list(found) == ["networks", "inputs", "rows", "macs"]
-    assert found["networks"] == ["resnet18", "resnet20-cifar"]
-    assert found["inputs"] == [[3, 224, 224], [3, 32, 32]]
-    assert found["macs"] == [1_814_073_344, 40_551_040]
-    assert found["rows"][1] == {
+    actual: dict[str, Any] = json.loads(run("table", "resnet18", "cifar/resnet20", "--json").stdout)
+    assert actual == json_data(table(["resnet18", "cifar/resnet20"]))
+    assert list(actual) == ["networks", "inputs", "rows", "macs"]
+    assert actual["networks"] == ["resnet18", "resnet20-cifar"]
+    assert actual["inputs"] == [[3, 224, 224], [3, 32, 32]]
+    assert actual["macs"] == [1_814_073_344, 40_551_040]
+    assert actual["rows"][1] == {
         "layer": "conv2_x",
         "output": "56x56",
         "cells": [["3x3 max pool, /2", "[[3x3, 64], [3x3, 64]] x 2"], []],

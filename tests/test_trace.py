@@ -29,7 +29,7 @@ def traced(*arguments: str) -> list[dict[str, Any]]:
 def test_the_trace_agrees_with_the_listing(name: str) -> None:
     with (LISTINGS / f"{name}_224.csv").open(newline="") as file:
         _, *listed = csv.reader(file)
-    found = []
+    actual = []
     for line in traced(name):
         if line["op"] in {"conv", "maxpool"} and "downsample" not in line["path"]:
             keys = ("op", "kernel", "in_channels", "out_channels", "stride", "padding")
@@ -37,19 +37,19 @@ def test_the_trace_agrees_with_the_listing(name: str) -> None:
             assert all(height == width for height, width in sizes)
             stage = line["stage"] if line["stage"] != "stem" else "conv1"
             where = ["conv2_x" if line["op"] == "maxpool" else stage, str(line["block"] or "")]
-            found.append([*where, *(str(line[key]) for key in keys), *(str(s[0]) for s in sizes)])
-    assert found == listed
+            actual.append([*where, *(str(line[key]) for key in keys), *(str(s[0]) for s in sizes)])
+    assert actual == listed
 
 
 @pytest.mark.parametrize(
     "name", ["resnet50", "googlenet", "vgg16", "timm/seresnet18", "timm/ecaresnet26t", "lenet5"]
 )
 def test_params_and_macs_add_up(name: str) -> None:
-    found, lines = analyze(name), trace(name).lines
-    aside = sum(part.params for part in found.auxiliaries)
-    assert sum(line.params for line in lines) == found.params - aside
-    assert sum(line.macs for line in lines) == found.macs
-    for part in found.parts[: len(found.parts) - len(found.auxiliaries)]:
+    actual, lines = analyze(name), trace(name).lines
+    auxiliary = sum(part.params for part in actual.auxiliaries)
+    assert sum(line.params for line in lines) == actual.params - auxiliary
+    assert sum(line.macs for line in lines) == actual.macs
+    for part in actual.parts[: len(actual.parts) - len(actual.auxiliaries)]:
         assert sum(line.params for line in lines if line.stage == part.name) == part.params
 
 
@@ -59,13 +59,13 @@ def test_the_last_line_has_the_receptive_field(name: str) -> None:
 
 
 def test_the_field_ends_with_the_map() -> None:
-    page = """
+    source = """
     input: 3x32x32
     stem: ["3x3, 8"]
     stages: {a: "[[3x3, 8], [3x3, 8]]"}
     head: [average pool to 4x4, "3x3, 8", 10-d fc]
     """
-    spec = loads(page)
+    spec = loads(source)
     assert {line.receptive_field for line in trace(spec, stage="head").lines} == {7}
     assert receptive_field(elaborate(spec)) == 7
 
@@ -95,9 +95,11 @@ def test_branches_are_concatenated_in_their_block() -> None:
 
 
 def test_of_branches_the_widest_field_counts() -> None:
-    page = "input: 3x32x32\nstem: []\nblock: {shortcut: none}\nstages: {a: '[[1x1, 8] | [5x5, 8]]'}"
-    found = trace(loads(f"{page}\nhead: []")).lines
-    assert [line.receptive_field for line in found if line.op in {"conv", "concat"}] == [1, 5, 5]
+    source = (
+        "input: 3x32x32\nstem: []\nblock: {shortcut: none}\nstages: {a: '[[1x1, 8] | [5x5, 8]]'}"
+    )
+    actual = trace(loads(f"{source}\nhead: []")).lines
+    assert [line.receptive_field for line in actual if line.op in {"conv", "concat"}] == [1, 5, 5]
 
 
 def test_pools_between_blocks_are_in_no_block() -> None:
@@ -111,7 +113,7 @@ def test_auxiliary_classifiers_do_not_run() -> None:
 
 
 def test_every_kind_of_layer_has_its_word() -> None:
-    page = """
+    source = """
     input: 3x32x32
     stem: ["3x3, 16", zero pad 1, "3x3 max pool, /1", "2x2 average pool", "blur pool, /1"]
     stages:
@@ -125,7 +127,7 @@ def test_every_kind_of_layer_has_its_word() -> None:
     """
     words = "conv fc batchnorm groupnorm evonorm frn relu gelu maxpool avgpool zeropad blurpool"
     others = "se eca padchannels flatten dropout droppath softmax add concat"
-    assert {line.op for line in trace(loads(page)).lines} == {*words.split(), *others.split()}
+    assert {line.op for line in trace(loads(source)).lines} == {*words.split(), *others.split()}
 
 
 def test_numbers_that_mean_nothing_are_null() -> None:
@@ -166,12 +168,12 @@ def calls_of(blocks: int) -> int:
 
 def test_work_grows_as_the_blocks_do() -> None:
     calls_of(1)  # imports, and what is kept between calls
-    one, two, three = (calls_of(count) for count in (40, 80, 120))
-    assert three - two < 1.05 * (two - one)
-    found = trace("cifar/resnet20", overrides=["stages.conv3_x.rows.0.repeats=2000"])
+    single, two, three = (calls_of(count) for count in (40, 80, 120))
+    assert three - two < 1.05 * (two - single)
+    actual = trace("cifar/resnet20", overrides=["stages.conv3_x.rows.0.repeats=2000"])
     basic = 7  # two convolutions with norms, two activations, an addition
     entering = 2 * 2  # two stages begin with pixels left out and channels of zeros
-    assert len(found.lines) == 3 + basic * (3 + 2000 + 3) + entering + 3
+    assert len(actual.lines) == 3 + basic * (3 + 2000 + 3) + entering + 3
 
 
 def test_the_trace_is_printed_in_columns() -> None:
@@ -199,7 +201,7 @@ def test_what_was_set_stands_in_the_title() -> None:
     assert title == "resnet18, 3x64x64, input=3x64x64, stem.1.pad=0"
 
 
-def test_groups_and_dilations_stand_behind_the_kernel() -> None:
+def test_groups_and_dilations_stand_after_the_kernel() -> None:
     result = run("trace", "resnext50_32x4d", "--stage", "conv5_x", "--set", "output_stride=16")
     assert "3x3, C=32, dilation 2" in result.stdout
 

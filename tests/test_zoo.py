@@ -1,4 +1,4 @@
-"""The shipped pages: short, in normal form, valid by their schema."""
+"""The shipped specs: short, in normal form, valid by their schema."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 @pytest.mark.parametrize("name", chosen(zoo()))
-def test_pages_are_in_normal_form(name: str) -> None:
+def test_specs_are_in_normal_form(name: str) -> None:
     spec = load(name)
     assert recover(elaborate(spec)) == plain(spec)
 
 
 @pytest.mark.parametrize("name", chosen(zoo()))
-def test_pages_are_short_and_name_schema_and_source(name: str) -> None:
+def test_specs_are_short_and_name_schema_and_source(name: str) -> None:
     lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= (60 if "pruned" in name else 40), "a pruned block has widths of its own"
     assert max(map(len, lines)) <= 100
@@ -37,11 +37,11 @@ def test_pages_are_short_and_name_schema_and_source(name: str) -> None:
     assert lines[0] == f"# yaml-language-server: $schema={up}resnet-dsl.schema.json"
     assert (zoo_path(name).parent / lines[0].partition("=")[2]).resolve() == SCHEMA_FILE.resolve()
     assert lines[1].startswith("# ")
-    assert re.search(r" (19|20)\d\d\b", lines[1]), "a page names its source and year"
+    assert re.search(r" (19|20)\d\d\b", lines[1]), "a spec names its source and year"
 
 
 @pytest.mark.parametrize("name", chosen(zoo()))
-def test_every_page_expects_its_counts(name: str) -> None:
+def test_every_spec_expects_its_counts(name: str) -> None:
     expect = load(name).expect
     assert None not in (expect.layers, expect.params, expect.macs)
 
@@ -50,19 +50,19 @@ WHOLE = [name for name in zoo() if "\nextends:" not in zoo_path(name).read_text(
 
 
 @pytest.mark.parametrize("name", chosen(WHOLE))
-def test_pages_are_printed_as_they_are_written(name: str) -> None:
+def test_specs_are_printed_as_they_are_written(name: str) -> None:
     lines = zoo_path(name).read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("#")]
     assert dumps(load(name)).splitlines() == kept
 
 
-def test_pages_are_short_on_the_whole() -> None:
+def test_specs_are_short_on_the_whole() -> None:
     lengths = [len(zoo_path(name).read_text(encoding="utf-8").splitlines()) for name in zoo()]
     assert statistics.median(lengths) <= 15
 
 
 @pytest.mark.parametrize("name", chosen(zoo()))
-def test_pages_are_valid_by_the_schema(name: str) -> None:
+def test_specs_are_valid_by_the_schema(name: str) -> None:
     VALIDATOR.validate(yaml.safe_load(zoo_path(name).read_text(encoding="utf-8")))
 
 
@@ -71,7 +71,7 @@ def test_the_schema_file_is_the_models_schema() -> None:
     assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == SCHEMA
 
 
-PAGE: dict[str, Any] = {
+SPEC: dict[str, Any] = {
     "input": "3x32x32",
     "stem": ["3x3, 16"],
     "stages": {"a": "[[3x3, 16]]"},
@@ -80,36 +80,36 @@ PAGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "page",
+    "source",
     [
-        PAGE | {"stages": {"a": ["[[3x3, 16]]", "[[3x3, 8]] x 2"]}},
-        PAGE | {"stages": {"a": {"rows": "[[3x3, 16]]", "stride": 1, "norm": "none"}}},
-        PAGE | {"block": {"norm": {"kind": "batch", "eps": 0.001}}},
+        SPEC | {"stages": {"a": ["[[3x3, 16]]", "[[3x3, 8]] x 2"]}},
+        SPEC | {"stages": {"a": {"rows": "[[3x3, 16]]", "stride": 1, "norm": "none"}}},
+        SPEC | {"block": {"norm": {"kind": "batch", "eps": 0.001}}},
         {"extends": "resnet50", "stages": {"conv5_x": None, "conv4_x": {"stride": 1}}},
     ],
 )
-def test_the_schema_takes_every_form(page: dict[str, Any]) -> None:
-    VALIDATOR.validate(page)
+def test_the_schema_takes_every_form(source: dict[str, Any]) -> None:
+    VALIDATOR.validate(source)
 
 
 @pytest.mark.parametrize(
-    "page",
+    "source",
     [
-        {key: value for key, value in PAGE.items() if key != "head"},
-        PAGE | {"blocks": {}},
-        PAGE | {"stages": {"a": "3x3, 16"}},
-        PAGE | {"stages": {"1st": "[[3x3, 16]]"}},
-        PAGE | {"stages": {"a": {"rows": "[[3x3, 16]]", "shortcut": "A"}}},
-        PAGE | {"input": "32x32"},
-        PAGE | {"expect": {"layers": "18"}},
+        {key: value for key, value in SPEC.items() if key != "head"},
+        SPEC | {"blocks": {}},
+        SPEC | {"stages": {"a": "3x3, 16"}},
+        SPEC | {"stages": {"1st": "[[3x3, 16]]"}},
+        SPEC | {"stages": {"a": {"rows": "[[3x3, 16]]", "shortcut": "A"}}},
+        SPEC | {"input": "32x32"},
+        SPEC | {"expect": {"layers": "18"}},
     ],
 )
-def test_the_schema_refuses_what_the_reader_refuses(page: dict[str, Any]) -> None:
+def test_the_schema_refuses_what_the_reader_refuses(source: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        VALIDATOR.validate(page)
+        VALIDATOR.validate(source)
 
 
-def test_the_zoo_lists_every_page() -> None:
+def test_the_zoo_lists_every_spec() -> None:
     names = zoo()
     assert len(names) == len(set(names)) == len(list(Path(FOLDER).rglob("*.yaml")))
     assert names.index("resnet50") < names.index("resnet101") < names.index("cifar/resnet20")

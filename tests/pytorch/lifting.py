@@ -20,7 +20,7 @@ def assert_lifts(
     frozen: bool = False,
     equal: bool = True,
 ) -> Spec:
-    """The page of a model; built again, with the model's weights, it gives the same outputs.
+    """The spec of a model; built again, with the model's weights, it gives the same outputs.
 
     They are `equal` where both compute in the same order, else near; held together `at` a size.
     """
@@ -28,7 +28,7 @@ def assert_lifts(
     modes = [module.training for module in model.modules()]
     lifted = lift(model, size)
     assert modes == [module.training for module in model.modules()]
-    choices = [found.choice for found in lifted.undetermined]
+    choices = [actual.choice for actual in lifted.undetermined]
     assert choices == (["batch norm in training"] if frozen else [])
     ours = build(lifted.network, init=False).eval()
     theirs, state = model.state_dict(), ours.state_dict()
@@ -40,8 +40,8 @@ def assert_lifts(
     ours.load_state_dict({**state, **carried})
     x = image(*(at or (2, *size)))
     with torch.no_grad():
-        found = model.eval()(x)
-        expected: Tensor = found.logits if hasattr(found, "logits") else found
+        actual = model.eval()(x)
+        expected: Tensor = actual.logits if hasattr(actual, "logits") else actual
         own = ours(x)
     assert torch.equal(own, expected) if equal else nearly(own, expected)
     return lifted.spec

@@ -63,7 +63,7 @@ class Known:
 
 with (Path(__file__).parent.parent / "models.csv").open(encoding="utf-8") as file:
     KNOWN = {
-        row["page"]: Known(
+        row["spec"]: Known(
             row["input"],
             int(row["params"]),
             int(row["macs"]),
@@ -107,9 +107,9 @@ def stop_dropping(model: nn.Module) -> None:
             module.p = 0.0
 
 
-def outputs(found: Any) -> tuple[Tensor, ...]:
+def outputs(actual: Any) -> tuple[Tensor, ...]:
     """A model's outputs, be they one or, with auxiliary classifiers in training, several."""
-    return found if isinstance(found, tuple) else (found,)
+    return actual if isinstance(actual, tuple) else (actual,)
 
 
 def assert_same_state(ours: nn.Module, theirs: nn.Module) -> None:
@@ -122,7 +122,7 @@ def assert_same_state(ours: nn.Module, theirs: nn.Module) -> None:
 
 
 def assert_same_training_step(ours: nn.Module, theirs: nn.Module, x: Tensor) -> None:
-    """Outputs in training mode, every gradient, and the statistics that the step leaves behind."""
+    """Outputs in training mode, every gradient, and the statistics that the step leaves after."""
     ours.train()
     theirs.train()
     own_input, other_input = x.clone().requires_grad_(), x.clone().requires_grad_()

@@ -58,19 +58,19 @@ def test_output_strides_are_timms(name: str, stride: int) -> None:
     with torch.no_grad():
         assert torch.equal(ours.eval()(x), theirs.eval()(x))
     network = elaborate(spec)
-    page = recover(network)
-    assert elaborate(page) == network
-    dilations = [page.stages[f"conv{i}_x"].dilation for i in (4, 5)]
+    source = recover(network)
+    assert elaborate(source) == network
+    dilations = [source.stages[f"conv{i}_x"].dilation for i in (4, 5)]
     assert dilations == ([2, 4] if stride == 8 else [None, 2])
 
 
 def test_detectron2_dilates_the_first_block_as_well() -> None:
-    page = "extends: resnet50\noutput_stride: 16\nblock: {first_dilation: new}"
+    source = "extends: resnet50\noutput_stride: 16\nblock: {first_dilation: new}"
     theirs = reference("resnet50", replace_stride_with_dilation=[False, False, True])
     conv = theirs.get_submodule("layer4.0.conv2")
     conv.dilation = conv.padding = (2, 2)  # type: ignore[assignment]
     shuffle_statistics(theirs)
-    ours = build(loads(page), init=False)
+    ours = build(loads(source), init=False)
     ours.load_state_dict(theirs.state_dict())
     with torch.no_grad():
         assert torch.equal(ours.eval()(X), theirs.eval()(X))
@@ -107,9 +107,9 @@ def test_maps_are_those_of_torchvisions_extractor() -> None:
     kept = {k: v for k, v in theirs.state_dict().items() if not k.startswith("fc.")}
     ours.load_state_dict(kept)
     with torch.no_grad():
-        expected, found = extractor(X), ours(X)
-    assert list(found) == STAGES
-    assert all(torch.equal(found[name], expected[name]) for name in STAGES)
+        expected, actual = extractor(X), ours(X)
+    assert list(actual) == STAGES
+    assert all(torch.equal(actual[name], expected[name]) for name in STAGES)
 
 
 @pytest.mark.parametrize("name", ["timm/resnet18d", "timm/resnetv2_18d"])
@@ -124,8 +124,8 @@ def test_maps_are_those_of_timms_features(name: str) -> None:
     ours = build(name, naming="timm", features=["conv3_x", "conv5_x"]).eval()
     ours.load_state_dict({k: theirs.state_dict()[k] for k in ours.state_dict()})
     with torch.no_grad():
-        expected, found = extractor(X), ours(X)
-    assert [torch.equal(a, b) for a, b in zip(found.values(), expected, strict=True)] == [True] * 2
+        expected, actual = extractor(X), ours(X)
+    assert [torch.equal(a, b) for a, b in zip(actual.values(), expected, strict=True)] == [True] * 2
 
 
 def test_what_no_map_needs_is_not_there() -> None:
@@ -149,12 +149,12 @@ def test_maps_of_any_network_are_those_on_its_way(name: str, naming: str) -> Non
     for stage in spec.stages:
         ours = build(spec, seed=0, features=[stage], naming=naming).eval()  # type: ignore[arg-type]
         with torch.no_grad():
-            (found,) = ours(X).values()
+            (actual,) = ours(X).values()
         cut = replace(spec, head=(), aux={}, expect=type(spec.expect)())
         names = list(spec.stages)
         kept = names[: names.index(stage) + 1]
         cut = replace(cut, stages={n: spec.stages[n] for n in kept})
-        if name.startswith("timm/resnetv2"):  # cut, its last block would leave a norm behind
+        if name.startswith("timm/resnetv2"):  # cut, its last block would leave a norm after
             whole = build(spec, seed=0, naming=naming).eval()  # type: ignore[arg-type]
             module = "stages.{}" if naming == "timm" else "layer{}"
             number = names.index(stage) + (naming == "torchvision")
@@ -164,18 +164,18 @@ def test_maps_of_any_network_are_those_on_its_way(name: str, naming: str) -> Non
             )
             with torch.no_grad():
                 whole(X)
-            assert torch.equal(found, maps[0])
+            assert torch.equal(actual, maps[0])
         else:
             twin = build(cut, init=False).eval()
             weights = zip(twin.state_dict(), ours.state_dict().values(), strict=True)
             twin.load_state_dict(dict(weights))
             with torch.no_grad():
-                assert torch.equal(found, twin(X))
-        assert found.dim() == 4
+                assert torch.equal(actual, twin(X))
+        assert actual.dim() == 4
 
 
 def test_stages_of_one_resolution_have_maps_of_their_own() -> None:
-    page = """
+    source = """
 input: 3x32x32
 stem: ["3x3, 8"]
 stages:
@@ -184,8 +184,8 @@ stages:
 head: [average pool, 10-d fc]
 aux: {one.1: [10-d fc]}
 """
-    model = build(loads(page), seed=0, features=["one", "two"]).eval()
-    whole = build(loads(page), seed=0)
+    model = build(loads(source), seed=0, features=["one", "two"]).eval()
+    whole = build(loads(source), seed=0)
     assert list(model.state_dict()) == [
         key for key in whole.state_dict() if not key.startswith(("fc", "aux"))
     ]

@@ -85,7 +85,7 @@ def test_a_plain_network_is_its_convolutions_in_a_row() -> None:
     assert type(ours).__name__ == "PlainNet"
 
 
-PAGE = """
+SPEC = """
 input: 3x32x32
 stem: [{stem}]
 block: {block}
@@ -95,18 +95,18 @@ head: [{head}]
 """
 
 
-def page(row: str, *, stem: str = "", block: str = "{}", head: str = "") -> nn.Module:
-    return build(loads(PAGE.format(row=row, stem=stem, block=block, head=head)), seed=0).eval()
+def source(row: str, *, stem: str = "", block: str = "{}", head: str = "") -> nn.Module:
+    return build(loads(SPEC.format(row=row, stem=stem, block=block, head=head)), seed=0).eval()
 
 
 def test_option_c_projects_in_every_block() -> None:
-    model = page("[[3x3, 8]] x 3", stem='"3x3, 8"', block="{shortcut: always}")
+    model = source("[[3x3, 8]] x 3", stem='"3x3, 8"', block="{shortcut: always}")
     keys = [key for key in model.state_dict() if key.endswith("downsample.0.weight")]
     assert keys == [f"layer1.{i}.downsample.0.weight" for i in range(3)]
 
 
 def test_branches_are_concatenated() -> None:
-    model = page("[[1x1, 4] | [3x3, 8], [3x3, 2] | [3x3 max pool, /1]]", block="{shortcut: none}")
+    model = source("[[1x1, 4] | [3x3, 8], [3x3, 2] | [3x3 max pool, /1]]", block="{shortcut: none}")
     block = model.get_submodule("inception3a")
     x = image(2, 3, 9, 9)
     parts = [block.get_submodule(f"branch{i}")(x) for i in (1, 2, 3)]
@@ -115,7 +115,7 @@ def test_branches_are_concatenated() -> None:
 
 
 def test_a_residual_block_may_have_branches() -> None:
-    model = page("[[1x1, 4], [3x3, 4] | [3x3, 4]] x 2", stem='"3x3, 8"')
+    model = source("[[1x1, 4], [3x3, 4] | [3x3, 4]] x 2", stem='"3x3, 8"')
     block = model.get_submodule("layer1.0")
     x = image(2, 3, 9, 9)
     stem = relu(model.get_submodule("bn1")(model.get_submodule("conv1")(x)))
@@ -125,13 +125,13 @@ def test_a_residual_block_may_have_branches() -> None:
 
 
 def test_without_a_norm_convolutions_have_biases() -> None:
-    model = page("[[3x3, 8]] x 2", stem='"3x3, 8"', block="{norm: none}")
+    model = source("[[3x3, 8]] x 2", stem='"3x3, 8"', block="{norm: none}")
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     assert all(m.bias is not None for m in model.modules() if isinstance(m, nn.Conv2d))
 
 
-def test_norms_take_their_numbers_from_the_page() -> None:
-    model = page("[[3x3, 8]]", block="{norm: {kind: batch, eps: 1e-3, momentum: 0.01}}")
+def test_norms_take_their_numbers_from_the_spec() -> None:
+    model = source("[[3x3, 8]]", block="{norm: {kind: batch, eps: 1e-3, momentum: 0.01}}")
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     assert [(m.eps, m.momentum) for m in norms] == [(1e-3, 0.01)] * 2  # body and projection
 
@@ -150,7 +150,7 @@ ACTIVATIONS = {
 
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 def test_activations_are_pytorchs(kind: str) -> None:
-    model = page("[[3x3, 8]]", block=f"{{activation: {kind}, shortcut: none}}")
+    model = source("[[3x3, 8]]", block=f"{{activation: {kind}, shortcut: none}}")
     conv, norm = (model.get_submodule(f"features.{place}") for place in (0, 1))
     x = image(2, 3, 9, 9) * 5
     assert torch.equal(model(x), ACTIVATIONS[kind](norm(conv(x))))
@@ -158,7 +158,7 @@ def test_activations_are_pytorchs(kind: str) -> None:
 
 
 def test_a_head_of_several_layers() -> None:
-    model = page(
+    model = source(
         "[[3x3, 8]]",
         block="{shortcut: none}",
         head="8x8 average pool, dropout 0.5, 12-d fc, fc 10, softmax",
@@ -171,7 +171,7 @@ def test_a_head_of_several_layers() -> None:
 
 
 def test_a_convolution_classifies() -> None:
-    model = page("[[3x3, 8]]", head="average pool, 10-d 1x1 conv, flatten")
+    model = source("[[3x3, 8]]", head="average pool, 10-d 1x1 conv, flatten")
     fc = model.get_submodule("fc")
     assert isinstance(fc, nn.Conv2d)
     assert fc.bias is not None
@@ -179,7 +179,7 @@ def test_a_convolution_classifies() -> None:
 
 
 def test_a_deep_stem_is_one_module() -> None:
-    model = page("[[3x3, 8]]", stem='"3x3, 4, /2", "3x3, 4", "3x3, 8", "3x3 max pool, /2"')
+    model = source("[[3x3, 8]]", stem='"3x3, 4, /2", "3x3, 4", "3x3, 8", "3x3 max pool, /2"')
     names = [name for name, _ in model.named_children()]
     assert names == ["conv1", "bn1", "relu", "maxpool", "layer1"]
     assert len(list(model.get_submodule("conv1").children())) == 7
@@ -190,15 +190,15 @@ def test_an_activation_that_opens_a_body_does_not_work_in_place() -> None:
     conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
     body = ir.sequence(ir.Act("relu"), conv, ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))
-    found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
-    assert not found["layer1.0.relu"].in_place
-    assert found["layer1.0.silu"].in_place
+    actual = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
+    assert not actual["layer1.0.relu"].in_place
+    assert actual["layer1.0.silu"].in_place
 
 
 def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> None:
     conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
     body = ir.sequence(conv, ir.Act("relu"), ir.Dropout(0.5), ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))
-    found = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
-    assert len(found["layer1.0.relu"].paths) == 2
-    assert not found["layer1.0.relu"].in_place
+    actual = dict(members(named(ir.network(ir.Shape(3, 9, 9), block))))
+    assert len(actual["layer1.0.relu"].paths) == 2
+    assert not actual["layer1.0.relu"].in_place

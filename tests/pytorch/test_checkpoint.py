@@ -1,4 +1,4 @@
-"""Files of weights back to pages: by their names and shapes alone, and what these do not tell."""
+"""Files of weights back to specs: by their names and shapes alone, and what these do not tell."""
 
 from __future__ import annotations
 
@@ -60,25 +60,25 @@ def shuffled(model: nn.Module) -> nn.Module:
 
 
 def assert_choices(lifted: Lifted, expected: dict[str, str]) -> None:
-    assert {found.choice: found.default for found in lifted.undetermined} == expected
+    assert {actual.choice: actual.default for actual in lifted.undetermined} == expected
 
 
 def assert_carries(model: nn.Module, lifted: Lifted) -> None:
-    """The page with the file's weights computes what the model does."""
+    """The spec with the file's weights computes what the model does."""
     ours = build(lifted.network, init=False).eval()
     own = ours.state_dict()
     assert set(lifted.weights) == set(own)
     ours.load_state_dict(carried(lifted, model.state_dict()))
     x = image(2, *lifted.spec.input)
     with torch.no_grad():
-        found = model.eval()(x)
-        assert torch.equal(ours(x), found.logits if hasattr(found, "logits") else found)
+        actual = model.eval()(x)
+        assert torch.equal(ours(x), actual.logits if hasattr(actual, "logits") else actual)
 
 
 # ---------------------------------------------------------------- the libraries' names
 
 
-# networks whose weights are those of a page that says less
+# networks whose weights are those of a spec that says less
 ALIKE = {
     "timm/resnetaa34d": "timm/resnet34d",
     "timm/resnetaa50": "resnet50",
@@ -98,14 +98,14 @@ def test_names_and_shapes_tell_the_librarys_network(name: str) -> None:
     with torch.device("meta"):
         state = theirs(name).state_dict()
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
-    found = recognize(shapes)
-    assert found.lifted.spec == plain(load(ALIKE.get(name, name)))
-    assert set(found.lifted.weights.values()) == set(state)
-    assert recognize(dict(sorted(shapes.items())), ordered=False) == found
+    actual = recognize(shapes)
+    assert actual.lifted.spec == plain(load(ALIKE.get(name, name)))
+    assert set(actual.lifted.weights.values()) == set(state)
+    assert recognize(dict(sorted(shapes.items())), ordered=False) == actual
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_torchvisions_files_become_pages(tmp_path: Path, suffix: str) -> None:
+def test_torchvisions_files_become_specs(tmp_path: Path, suffix: str) -> None:
     model = shuffled(reference("resnet18"))
     lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / f"w.{suffix}"))
     assert lifted.spec == plain(load("resnet18"))
@@ -113,7 +113,7 @@ def test_torchvisions_files_become_pages(tmp_path: Path, suffix: str) -> None:
     assert_carries(model, lifted)
 
 
-def test_timms_files_become_pages(tmp_path: Path) -> None:
+def test_timms_files_become_specs(tmp_path: Path) -> None:
     model = shuffled(timm.create_model("resnetv2_18d", num_classes=7))
     lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / "w.safetensors"))
     assert lifted.spec.block == load("timm/resnetv2_18d").block
@@ -125,7 +125,7 @@ def test_timms_files_become_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_transformers_files_become_pages(tmp_path: Path, suffix: str) -> None:
+def test_transformers_files_become_specs(tmp_path: Path, suffix: str) -> None:
     config = transformers.ResNetConfig(
         depths=[1, 1, 1, 1], hidden_sizes=[64, 128, 256, 512], num_labels=7
     )
@@ -222,9 +222,9 @@ def renamed(key: str, names: Names) -> str:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_files_with_other_names_become_pages(tmp_path: Path, style: str, suffix: str) -> None:
-    page, names, open_choices = STYLES[style]
-    spec = loads(page) if "\n" in page else load(page)
+def test_files_with_other_names_become_specs(tmp_path: Path, style: str, suffix: str) -> None:
+    source, names, open_choices = STYLES[style]
+    spec = loads(source) if "\n" in source else load(source)
     expected = {key: renamed(key, names) for key in build(spec, init=False).state_dict()}
     state = {expected[k]: v for k, v in build(spec, seed=0).state_dict().items()}
     lifted = lift_checkpoint(saved(state, tmp_path / f"w.{suffix}"))
@@ -338,16 +338,16 @@ def test_another_number_of_classes_is_the_same_family(name: str) -> None:
     for key, shape in shapes.items():
         if shape[:1] == (1000,):
             shapes[key] = (5, *shape[1:])
-    found = recognize(shapes).lifted.spec
-    assert found.head[-1] == Fc(features=5)
-    assert found.stages == plain(spec).stages
+    actual = recognize(shapes).lifted.spec
+    assert actual.head[-1] == Fc(features=5)
+    assert actual.stages == plain(spec).stages
 
 
 def test_what_a_plain_network_pads_and_pools_is_open() -> None:
     state = build("alexnet", device="meta").state_dict()
-    found = recognize({key: tuple(value.shape) for key, value in state.items()}).lifted
+    actual = recognize({key: tuple(value.shape) for key, value in state.items()}).lifted
     assert_choices(
-        found,
+        actual,
         {
             "input": "3x224x224",
             "stem": "11x11, 64, /4, pad 2; 3x3 max pool, /2, pad 0",
@@ -365,11 +365,11 @@ def test_what_a_plain_network_pads_and_pools_is_open() -> None:
 
 
 def test_padding_beside_projections_leaves_both_open() -> None:
-    page = OPTION_B.replace('b: "[[3x3, 32], [3x3, 32]] x 2"', f"b: {{rows: {ROW!r}, {PADS}}}")
-    state = build(loads(page), device="meta").state_dict()
+    source = OPTION_B.replace('b: "[[3x3, 32], [3x3, 32]] x 2"', f"b: {{rows: {ROW!r}, {PADS}}}")
+    state = build(loads(source), device="meta").state_dict()
     shapes = {key.replace("fc", "linear"): tuple(value.shape) for key, value in state.items()}
-    found = {choice.choice: choice.default for choice in recognize(shapes).lifted.undetermined}
-    assert (found["shortcut"], found["projection"]) == ("projection | padding", "1x1")
+    actual = {choice.choice: choice.default for choice in recognize(shapes).lifted.undetermined}
+    assert (actual["shortcut"], actual["projection"]) == ("projection | padding", "1x1")
 
 
 def test_a_renamed_file_has_no_more_order(tmp_path: Path) -> None:
@@ -387,18 +387,18 @@ def test_googlenet_without_auxiliary_classifiers_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", chosen([name for name in zoo() if name not in KNOWN]))
-def test_the_other_pages_come_back_from_their_weights(name: str) -> None:
+def test_the_other_specs_come_back_from_their_weights(name: str) -> None:
     state = build(load(name), device="meta").state_dict()
-    found = recognize({key: tuple(value.shape) for key, value in state.items()}).lifted
-    assert found.weights == {key: key for key in state}
+    actual = recognize({key: tuple(value.shape) for key, value in state.items()}).lifted
+    assert actual.weights == {key: key for key in state}
     v1 = name.startswith("paper/resnet") and name[-2:] not in {"-A", "-B", "-C"}
     if not v1:
-        assert found.spec == plain(load(name))
+        assert actual.spec == plain(load(name))
 
 
 @given(spec=specs(), ordered=st.booleans(), data=st.data())
 @settings(max_examples=min(300, settings().max_examples))
-def test_weights_of_any_page_fit_or_are_refused(
+def test_weights_of_any_spec_fit_or_are_refused(
     spec: Spec, ordered: bool, data: st.DataObject
 ) -> None:
     try:
@@ -408,11 +408,11 @@ def test_weights_of_any_page_fit_or_are_refused(
     renaming = data.draw(st.sampled_from([names for _, names, _ in STYLES.values()]))
     shapes = {renamed(key, renaming): tuple(value.shape) for key, value in state.items()}
     try:
-        found = recognize(shapes if ordered else dict(sorted(shapes.items())), ordered=ordered)
+        actual = recognize(shapes if ordered else dict(sorted(shapes.items())), ordered=ordered)
     except SpecError:
         return
-    own = build(found.lifted.network, device="meta").state_dict()
-    assert {k: shapes[v] for k, v in found.lifted.weights.items()} == {
+    own = build(actual.lifted.network, device="meta").state_dict()
+    assert {k: shapes[v] for k, v in actual.lifted.weights.items()} == {
         key: tuple(value.shape) for key, value in own.items()
     }
-    assert len(set(found.lifted.weights.values())) == len(shapes)
+    assert len(set(actual.lifted.weights.values())) == len(shapes)

@@ -40,19 +40,19 @@ def test_rows_stand_on_end_where_the_terminal_is_narrow(monkeypatch: pytest.Monk
 
 
 def test_build_speaks_json() -> None:
-    found = json.loads(run("build", "cifar/resnet20", "--json", "--meta").stdout)
-    assert (found["layers"], found["params"], found["macs"]) == (20, 269_722, 40_551_040)
-    assert found["input"] == [3, 32, 32]
-    assert [part["name"] for part in found["parts"]] == [
+    actual = json.loads(run("build", "cifar/resnet20", "--json", "--meta").stdout)
+    assert (actual["layers"], actual["params"], actual["macs"]) == (20, 269_722, 40_551_040)
+    assert actual["input"] == [3, 32, 32]
+    assert [part["name"] for part in actual["parts"]] == [
         "stem",
         "conv2_x",
         "conv3_x",
         "conv4_x",
         "head",
     ]
-    assert sum(part["params"] for part in found["parts"]) == 269_722
-    assert found["run"]["output"] == [1, 10]
-    assert found["run"]["device"] == "meta"
+    assert sum(part["params"] for part in actual["parts"]) == 269_722
+    assert actual["run"]["output"] == [1, 10]
+    assert actual["run"]["device"] == "meta"
 
 
 def test_weights_are_written_and_loaded(tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_bad_input_is_a_diagnostic(
 
 
 def test_a_network_larger_than_the_memory_is_a_diagnostic(tmp_path: Path) -> None:
-    page = tmp_path / "huge.yaml"
-    page.write_text(
+    source = tmp_path / "huge.yaml"
+    source.write_text(
         "input: 3x32x32\nstem: ['3x3, 1000000']\n"
         "stages: {a: '[[3x3, 1000000], [3x3, 1000000]] x 9'}\nhead: []"
     )
-    result = run("build", page)
+    result = run("build", source)
     assert result.exit_code == 2
     assert "do not fit the memory" in result.stderr
-    assert run("build", page, "--meta").exit_code == 0
+    assert run("build", source, "--meta").exit_code == 0
 
 
 def test_misfitting_weights_are_named_on_stderr(tmp_path: Path) -> None:

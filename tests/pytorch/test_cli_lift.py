@@ -89,7 +89,7 @@ def lift(*arguments: object) -> Result:
     return result
 
 
-def test_a_model_of_torchvision_becomes_a_page_that_is_verified() -> None:
+def test_a_model_of_torchvision_becomes_a_spec_that_is_verified() -> None:
     result = lift("torchvision:resnet18")
     assert plain(loads(result.stdout)) == plain(load("resnet18"))
     assert loads(result.stdout).expect == load("resnet18").expect
@@ -104,7 +104,7 @@ def test_models_of_timm_have_their_own_size() -> None:
     assert plain(spec) == plain(load("timm/test_resnet"))
 
 
-def test_a_folder_of_transformers_becomes_a_page(folder: Path) -> None:
+def test_a_folder_of_transformers_becomes_a_spec(folder: Path) -> None:
     config = transformers.ResNetConfig(
         depths=[1, 1], hidden_sizes=[64, 128], layer_type="basic", num_labels=7
     )
@@ -131,7 +131,7 @@ def test_a_folder_of_transformers_becomes_a_page(folder: Path) -> None:
         ("torch.nn:Sequential.__call__", 0),
     ],
 )
-def test_what_a_function_gives_becomes_a_page(source: str, width: int) -> None:
+def test_what_a_function_gives_becomes_a_spec(source: str, width: int) -> None:
     if not width:
         assert run("lift", source).exit_code == 2
         return
@@ -141,21 +141,21 @@ def test_what_a_function_gives_becomes_a_page(source: str, width: int) -> None:
     assert str(spec.input) == "3x32x32"
 
 
-def test_page_and_weights_are_written() -> None:
+def test_spec_and_weights_are_written() -> None:
     model = timm.create_model("resnet10t", num_classes=5)
     shuffle_statistics(model)
     torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}}, "w.pth")
-    result = lift("w.pth", "-o", "page.yaml", "--weights", "ours.safetensors")
+    result = lift("w.pth", "-o", "spec.yaml", "--weights", "ours.safetensors")
     assert result.stdout == ""
     assert "undetermined: stride: 1, 2, 2, 2 (of the stages, one by one)\n" in result.stderr
     count = len(model.state_dict())
     assert f"verified: the spec takes all {count} tensors\n" in result.stderr
-    assert result.stderr.endswith("wrote page.yaml\nwrote ours.safetensors\n")
-    page = Path("page.yaml").read_text()
-    assert page.startswith("# lifted from w.pth\n# undetermined by the source, with ")
-    assert "#   stride: 1, 2, 2, 2 (of the stages, one by one)\n" in page
-    assert run("check", "page.yaml").exit_code == 0
-    ours = build("page.yaml").eval()
+    assert result.stderr.endswith("wrote spec.yaml\nwrote ours.safetensors\n")
+    spec_text = Path("spec.yaml").read_text()
+    assert spec_text.startswith("# lifted from w.pth\n# undetermined by the source, with ")
+    assert "#   stride: 1, 2, 2, 2 (of the stages, one by one)\n" in spec_text
+    assert run("check", "spec.yaml").exit_code == 0
+    ours = build("spec.yaml").eval()
     ours.load_state_dict(load_file("ours.safetensors"))
     x = image(1, 3, 176, 176)
     with torch.no_grad():
@@ -191,11 +191,11 @@ def test_a_known_size_is_determined() -> None:
         (["their_models:Choosy", "--input", "3x8x8"], "cannot be exported"),
         (["their_models:Strange"], "torch.abs is not supported"),
         (["their_models:net", "--weights", "w.txt"], "not a format of weights"),
-        (["their_models:net", "-o", "nowhere/page.yaml"], "no such"),
+        (["their_models:net", "-o", "nowhere/spec.yaml"], "no such"),
     ],
 )
 def test_bad_input_is_a_diagnostic(arguments: list[str], message: str, folder: Path) -> None:
-    result = run("lift", *arguments, *([] if "-o" in arguments else ["-o", "page.yaml"]))
+    result = run("lift", *arguments, *([] if "-o" in arguments else ["-o", "spec.yaml"]))
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
@@ -203,7 +203,7 @@ def test_bad_input_is_a_diagnostic(arguments: list[str], message: str, folder: P
     assert [path.name for path in folder.iterdir() if path.suffix] == ["their_models.py"]
 
 
-def test_a_part_way_page_says_where_it_ends() -> None:
+def test_a_part_way_spec_says_where_it_ends() -> None:
     result = lift("their_models:Late", "--input", "3x32x32", "--partial", "--weights", "w.pt")
     why = "layer2.1: torch.abs is not supported"
     assert f"  # conv3_x is followed by what is not supported: {why}\nhead: []\n" in result.stdout
@@ -217,9 +217,9 @@ def test_a_part_way_page_says_where_it_ends() -> None:
 
 
 def test_nothing_can_be_said_of_a_model_that_begins_strangely(folder: Path) -> None:
-    result = run("lift", "their_models:Strange", "--partial", "-o", "page.yaml")
+    result = run("lift", "their_models:Strange", "--partial", "-o", "spec.yaml")
     assert result.exit_code == 2
-    assert not (folder / "page.yaml").exists()
+    assert not (folder / "spec.yaml").exists()
 
 
 # ---------------------------------------------------------------- convert
@@ -233,11 +233,11 @@ def converted(model: nn.Module, to: str, *options: str) -> dict[str, torch.Tenso
     return load_file("out.safetensors")
 
 
-def assert_same_outputs(one: nn.Module, other: nn.Module) -> None:
+def assert_same_outputs(first: nn.Module, other: nn.Module) -> None:
     x = image(2, 3, 75, 83)
     with torch.no_grad():
-        outputs = [model.eval()(x) for model in (one, other)]
-    left, right = (found.logits if hasattr(found, "logits") else found for found in outputs)
+        outputs = [model.eval()(x) for model in (first, other)]
+    left, right = (actual.logits if hasattr(actual, "logits") else actual for actual in outputs)
     assert torch.equal(left, right)
 
 
@@ -260,8 +260,8 @@ def test_weights_go_from_torchvision_to_transformers_and_back() -> None:
 def test_weights_of_timms_v2_go_to_our_names() -> None:
     model = timm.create_model("resnetv2_18", num_classes=7)
     shuffle_statistics(model)
-    page = "extends: timm/resnetv2_18\nhead: [average pool, 7-d 1x1 conv, flatten]\n"
-    ours = build(loads(page))
+    spec_text = "extends: timm/resnetv2_18\nhead: [average pool, 7-d 1x1 conv, flatten]\n"
+    ours = build(loads(spec_text))
     ours.load_state_dict(converted(model, "torchvision"))
     assert_same_outputs(ours, model)
 

@@ -1,4 +1,4 @@
-"""Every page against a forward pass of its model: sizes, params and multiply-accumulates."""
+"""Every spec against a forward pass of its model: sizes, params and multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from resnet_dsl.pytorch.modules import Net
 from tests.specs import chosen
 
 with (Path(__file__).parent.parent / "models.csv").open(encoding="utf-8") as file:
-    EVEN_MAPS = {row["page"] for row in csv.DictReader(file) if row["even_maps"]}
-"""Pages that refuse odd maps, as the libraries' own models do: average pools halve them."""
+    EVEN_MAPS = {row["spec"] for row in csv.DictReader(file) if row["even_maps"]}
+"""Specs that refuse odd maps, as the libraries' own models do: average pools halve them."""
 
 WHOLE_MAPS = {"lenet5", "cifar/course"}
-"""Pages whose classifier reads every pixel of a map, so that its size is fixed."""
+"""Specs whose classifier reads every pixel of a map, so that its size is fixed."""
 
 REFUSED = {
     "own": set(),
@@ -38,15 +38,15 @@ REFUSED = {
 DEEP = re.compile("101|110|152|164|200")
 
 
-def pages() -> list[Any]:
+def sources() -> list[Any]:
     """The sample of `chosen` without its deep networks, which repeat the blocks of the others."""
     return [
         pytest.param(
-            *page.values,
-            marks=pytest.mark.exhaustive if DEEP.search(page.id) else page.marks,
-            id=page.id,
+            *source.values,
+            marks=pytest.mark.exhaustive if DEEP.search(source.id) else source.marks,
+            id=source.id,
         )
-        for page in chosen(zoo())
+        for source in chosen(zoo())
     ]
 
 
@@ -64,7 +64,7 @@ class Built:
     calls: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
     def image(self, kind: str) -> Shape:
-        """The page's own size; an odd one with odd maps further down; an oblong one."""
+        """The spec's own size; an odd one with odd maps further down; an oblong one."""
         channels, height, width = self.network.input
         large = height > 100
         sides = {
@@ -91,15 +91,15 @@ class Built:
             module.register_forward_hook(lambda _, __, out, name=name: keep(name, out))
 
 
-@pytest.fixture(scope="module", params=pages())
+@pytest.fixture(scope="module", params=sources())
 def built(request: pytest.FixtureRequest) -> Built:
-    """One model for all tests of a page: the deepest take long to build."""
+    """One model for all tests of a spec: the deepest take long to build."""
     spec = load(request.param)
     network = elaborate(spec)
     model = build(spec, device="meta").eval()
-    found = Built(request.param, model, network, dict(members(named(network))))
-    found.listen()
-    return found
+    actual = Built(request.param, model, network, dict(members(named(network))))
+    actual.listen()
+    return actual
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -1,4 +1,4 @@
-"""Models and files of weights, compared with pages and with each other."""
+"""Models and files of weights, compared with specs and with each other."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_model_of_torchvision_is_its_page() -> None:
+def test_a_model_of_torchvision_is_its_spec() -> None:
     result = run("diff", "resnet18", "torchvision:resnet18")
     assert result.exit_code == 0
     assert result.stdout == "equal: resnet18 and torchvision:resnet18 are one network\n"
     assert result.stderr == ""
 
 
-def test_a_model_of_timm_differs_from_torchvisions_page() -> None:
+def test_a_model_of_timm_differs_from_torchvisions_spec() -> None:
     result = run("diff", "timm:resnet10t", "resnet18", "--input", "3x64x64", "--json")
     assert result.exit_code == 1
     parts = {part["name"]: part for part in json.loads(result.stdout)["parts"]}
@@ -64,8 +64,8 @@ def test_a_model_of_timm_differs_from_torchvisions_page() -> None:
 
 
 def test_models_that_differ_by_one_stride() -> None:
-    one, other = "drawn_models:basic", "drawn_models:basic(stride=1)"
-    result = run("diff", one, other, "--input", "3x64x64")
+    first, other = "drawn_models:basic", "drawn_models:basic(stride=1)"
+    result = run("diff", first, other, "--input", "3x64x64")
     assert result.exit_code == 1
     # 8x8 maps of 128 channels come in: a basic block of width 256 with its projection
     weights = 9 * 128 * 256 + 9 * 256 * 256 + 128 * 256
@@ -73,7 +73,7 @@ def test_models_that_differ_by_one_stride() -> None:
     strided, dense = 4 * 4 * weights, 8 * 8 * weights
     lines = result.stdout.splitlines()
     assert lines[:6] == [
-        f"{one} and {other} differ",
+        f"{first} and {other} differ",
         "",
         "conv4_x  stride: 2 → 1",
         f"         MACs {strided:,} → {dense:,} (+{dense - strided:,})",
@@ -105,9 +105,14 @@ def test_v1_and_v1_5_of_a_model_differ_in_one_word() -> None:
 
 def test_weights_are_compared_and_what_they_do_not_show_is_said() -> None:
     torch.save(timm.create_model("resnet10t", num_classes=10).state_dict(), "w.pth")
-    (page := Path("ours.yaml")).write_text("extends: timm/resnet10t\nhead: [average pool, 10-d fc]")
-    result = run("diff", "w.pth", str(page), "--input", "3x176x176")
-    assert (result.exit_code, result.stdout) == (0, f"equal: w.pth and {page} are one network\n")
+    (spec_text := Path("ours.yaml")).write_text(
+        "extends: timm/resnet10t\nhead: [average pool, 10-d fc]"
+    )
+    result = run("diff", "w.pth", str(spec_text), "--input", "3x176x176")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"equal: w.pth and {spec_text} are one network\n",
+    )
     assert "w.pth: undetermined: stride: 1, 2, 2, 2 (of the stages, one by one)\n" in result.stderr
 
 

@@ -35,6 +35,6 @@ def test_digits_train_for_a_few_steps() -> None:
 
 @pytest.mark.exhaustive
 def test_digits_are_read() -> None:
-    found = re.search(r"test accuracy ([\d.]+)%", run("train_digits.py"))
-    assert found is not None
-    assert float(found[1]) > 95
+    actual = re.search(r"test accuracy ([\d.]+)%", run("train_digits.py"))
+    assert actual is not None
+    assert float(actual[1]) > 95

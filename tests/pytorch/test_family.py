@@ -28,7 +28,7 @@ PRUNED = {"timm/ecaresnet50d_pruned", "timm/ecaresnet101d_pruned"}  # drawn befo
 
 @pytest.mark.parametrize("name", chosen(KNOWN))
 @pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")
-def test_a_page_is_the_librarys_model(name: str) -> None:
+def test_a_spec_is_the_librarys_model(name: str) -> None:
     naming: Naming = "timm" if name.startswith("timm/") else "torchvision"
     known = KNOWN[name]
     torch.manual_seed(0)
@@ -36,8 +36,8 @@ def test_a_page_is_the_librarys_model(name: str) -> None:
     ours = build(name, seed=0, naming=naming)
     if name not in PRUNED:
         assert_same_state(ours, model)
-    found = analyze(name, known.input)
-    assert (found.params, found.macs) == (known.params, known.macs)
+    actual = analyze(name, known.input)
+    assert (actual.params, actual.macs) == (known.params, known.macs)
     assert len(ours.state_dict()) == known.keys
 
     shuffle_statistics(model)
@@ -66,7 +66,7 @@ def test_auxiliary_classifiers_speak_in_training_only() -> None:
         assert isinstance(model.eval()(x), torch.Tensor)
 
 
-def test_timms_zero_init_is_that_of_a_pre_activated_page() -> None:
+def test_timms_zero_init_is_that_of_a_pre_activated_spec() -> None:
     from resnet_dsl import loads
 
     torch.manual_seed(0)

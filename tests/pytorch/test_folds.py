@@ -22,16 +22,16 @@ from tests.strategies import FEW, specs
 
 def sizes_of(model: Net, names: Iterable[str], x: Tensor) -> dict[str, list[tuple[int, ...]]]:
     """What modules of a model give, call by call."""
-    found: dict[str, list[tuple[int, ...]]] = {}
+    actual: dict[str, list[tuple[int, ...]]] = {}
 
     def keep(name: str, out: Tensor) -> None:
-        found.setdefault(name, []).append(tuple(out.shape[1:]))
+        actual.setdefault(name, []).append(tuple(out.shape[1:]))
 
     for name in names:
         module = model.get_submodule(name)
         module.register_forward_hook(lambda _, __, out, name=name: keep(name, out))
     model(x)
-    return found
+    return actual
 
 
 def assert_folds_agree(network: Network, model: Net) -> None:
@@ -57,7 +57,7 @@ def test_auxiliary_classifiers_agree_in_training() -> None:
 
 @settings(max_examples=FEW)
 @given(specs())
-def test_sizes_agree_for_any_page(spec: Spec) -> None:
+def test_sizes_agree_for_any_spec(spec: Spec) -> None:
     assert_folds_agree(elaborate(spec), build(spec, device="meta"))
 
 
@@ -65,13 +65,13 @@ def test_sizes_agree_for_any_page(spec: Spec) -> None:
 @given(specs())
 def test_every_leaf_that_weighs_has_a_module(spec: Spec) -> None:
     network = elaborate(spec)
-    found = {path for _, member in members(named(network)) for path in member.paths}
+    actual = {path for _, member in members(named(network)) for path in member.paths}
     weights = sum(weight.numel() for weight in build(network, device="meta").parameters())
     assert weights == analyze(network).params
     inside = {path for path, _ in leaves(Sequence(network.layers))}
     for i, aux in enumerate(network.auxiliaries):
         inside |= {path for path, _ in leaves(Sequence(aux.layers), LayerPath(("aux", i)))}
-    assert found <= inside
+    assert actual <= inside
 
 
 def test_padding_and_ceiling_follow_torch() -> None:
@@ -89,9 +89,9 @@ def test_padding_and_ceiling_follow_torch() -> None:
                     for side in range(1, 12):
                         x = torch.empty(1, 2, side, side + 1, device="meta")
                         try:
-                            found = leaf_size(pool, Shape(2, side, side + 1))
+                            actual = leaf_size(pool, Shape(2, side, side + 1))
                         except ShapeError:
                             with pytest.raises(RuntimeError):
                                 module(x)
                         else:
-                            assert tuple(module(x).shape[1:]) == tuple(found)
+                            assert tuple(module(x).shape[1:]) == tuple(actual)

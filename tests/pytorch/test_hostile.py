@@ -235,10 +235,10 @@ BROKEN: list[tuple[str, bytes, str]] = [
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_broken_files_are_refused(tmp_path: Path, suffix: str, content: bytes, reason: str) -> None:
     (tmp_path / f"w.{suffix}").write_bytes(content)
-    found = refusal(tmp_path / f"w.{suffix}")
-    assert found.startswith(("no file of weights; ", "holds more than tensors: "))
-    assert found.endswith("; write model.state_dict() with safetensors or torch")
-    assert reason in found
+    actual = refusal(tmp_path / f"w.{suffix}")
+    assert actual.startswith(("no file of weights; ", "holds more than tensors: "))
+    assert actual.endswith("; write model.state_dict() with safetensors or torch")
+    assert reason in actual
 
 
 class Bomb:
@@ -280,9 +280,9 @@ def test_what_only_code_can_make_is_named(tmp_path: Path) -> None:
     state = {"state_dict": TENSORS, "args": Namespace(lr=0.1), "best": np.float64(0.7)}
     for packed in (True, False):
         path.write_bytes(torch_file(state, zipped=packed))
-        found = refusal(path)
-        assert found.startswith("holds more than tensors: _codecs.encode, argparse.Namespace, num")
-        assert found.endswith("; write model.state_dict() with safetensors or torch")
+        actual = refusal(path)
+        assert actual.startswith("holds more than tensors: _codecs.encode, argparse.Namespace, num")
+        assert actual.endswith("; write model.state_dict() with safetensors or torch")
     torch.save(torch.nn.Linear(1, 1), path)
     assert "torch.nn.modules.linear.Linear" in refusal(path)
 
@@ -366,11 +366,11 @@ def test_checkpoints_are_read_with_what_is_around_the_weights(tmp_path: Path) ->
             "precision": torch.float16,
         }
         (tmp_path / "w.pt").write_bytes(torch_file(content, zipped=packed))
-        found = read_checkpoint(tmp_path / "w.pt")
-        assert list(found) == list(content)
-        assert found["epoch"] == 3
-        assert found["precision"] is torch.float16
-        weights, momenta, factors = found["state_dict"], found["optimizer"], found["rates"]
+        actual = read_checkpoint(tmp_path / "w.pt")
+        assert list(actual) == list(content)
+        assert actual["epoch"] == 3
+        assert actual["precision"] is torch.float16
+        weights, momenta, factors = actual["state_dict"], actual["optimizer"], actual["rates"]
         assert isinstance(weights, dict)
         assert torch.equal(weights["weight"], model.weight)
         assert isinstance(momenta, dict)

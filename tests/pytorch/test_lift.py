@@ -1,4 +1,4 @@
-"""The way back: models to pages, by what they compute."""
+"""The way back: models to specs, by what they compute."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def some(names: Iterable[str]) -> list[Any]:
 
 @pytest.mark.parametrize("name", some(KNOWN))
 @pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")
-def test_the_librarys_models_become_their_pages(name: str) -> None:
+def test_the_librarys_models_become_their_specs(name: str) -> None:
     spec = load(name)
     assert assert_lifts(theirs(name), (3, *spec.input[1:]), at=EVEN) == plain(spec)
 
@@ -73,7 +73,7 @@ def test_the_librarys_models_become_their_pages(name: str) -> None:
         ),
     ],
 )
-def test_transformers_resnets_become_pages(layers: list[int], kind: str, name: str) -> None:
+def test_transformers_resnets_become_specs(layers: list[int], kind: str, name: str) -> None:
     widths = [64, 128, 256, 512] if kind == "basic" else [256, 512, 1024, 2048]
     config = transformers.ResNetConfig(
         depths=layers, hidden_sizes=widths, layer_type=kind, num_labels=1000
@@ -100,15 +100,15 @@ class Logits(nn.Module):
         ("downsample_in_bottleneck", {"stride_on": "first"}),
     ],
 )
-def test_transformers_variants_become_pages(option: str, changed: dict[str, Any]) -> None:
+def test_transformers_variants_become_specs(option: str, changed: dict[str, Any]) -> None:
     config = transformers.ResNetConfig(depths=[2, 1, 1, 1], num_labels=1000, **{option: True})
     model = Logits(transformers.ResNetForImageClassification(config))
     spec = assert_lifts(model, (3, 224, 224), at=EVEN)
-    said = spec.block if "stride_on" in changed else spec.stages["conv2_x"]
-    assert all(getattr(said, key) == value for key, value in changed.items())
+    stated = spec.block if "stride_on" in changed else spec.stages["conv2_x"]
+    assert all(getattr(stated, key) == value for key, value in changed.items())
 
 
-def test_wrapped_models_become_pages() -> None:
+def test_wrapped_models_become_specs() -> None:
     expected = plain(load("resnet18"))
     assert assert_lifts(nn.DataParallel(reference("resnet18")), (3, 224, 224), at=EVEN) == expected
     compiled = torch.compile(reference("resnet18"), backend="eager")
@@ -118,17 +118,17 @@ def test_wrapped_models_become_pages() -> None:
 
 def test_drop_paths_and_dropout_show_in_training() -> None:
     model = timm.create_model("resnet18", drop_path_rate=0.25, drop_rate=0.1)
-    found = lift(model, (3, 224, 224))
-    assert found.spec.drop_path == 0.25
-    assert Dropout(p=0.1) in found.spec.head
-    assert found.spec.stages == load("resnet18").stages
+    actual = lift(model, (3, 224, 224))
+    assert actual.spec.drop_path == 0.25
+    assert Dropout(p=0.1) in actual.spec.head
+    assert actual.spec.stages == load("resnet18").stages
 
 
 # ---------------------------------------------------------------- the identity law
 
 
 def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
-    """A model without its page, with other names for its classes, parts and weights."""
+    """A model without its spec, with other names for its classes, parts and weights."""
     del model.network, model.built_from
     random = Random(seed)
     for module in list(model.modules()):
@@ -144,17 +144,17 @@ def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def is_ambiguous(network: Network) -> bool:
-    """Without norms, what stands between two additions may end a block or open the next: pages of
+    """Without norms, what stands between two additions may end a block or open the next: specs of
     both orders then compute the same."""
     pairs = pairwise(network.layers)
     return any(
-        isinstance(one, Residual) and is_pre_activated(one) and isinstance(other, Act)
-        for one, other in pairs
+        isinstance(first, Residual) and is_pre_activated(first) and isinstance(other, Act)
+        for first, other in pairs
     )
 
 
 @pytest.mark.parametrize("name", some(name for name in zoo() if name not in KNOWN))
-def test_pages_come_back_from_their_models(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_specs_come_back_from_their_models(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load(name)
     model = scrambled(build(spec, init=False))
     monkeypatch.setattr(import_module("resnet_dsl.language.shipped"), "FOLDER", Path("nowhere"))
@@ -166,19 +166,23 @@ def test_pages_come_back_from_their_models(name: str, monkeypatch: pytest.Monkey
 def test_lift_is_the_inverse_of_build(spec: Spec, seed: int) -> None:
     network = elaborate(spec)
     assume(not (network.auxiliaries and is_ambiguous(network)))  # training alone shows the order
-    found = lift(scrambled(build(spec, init=False), seed), spec.input)
-    assert found.undetermined == ()
+    actual = lift(scrambled(build(spec, init=False), seed), spec.input)
+    assert actual.undetermined == ()
     if is_ambiguous(network):
-        again = lift(build(found.spec, init=False), spec.input)
-        assert (again.spec, again.network) == (found.spec, found.network)
+        again = lift(build(actual.spec, init=False), spec.input)
+        assert (again.spec, again.network) == (actual.spec, actual.network)
     else:
-        assert (found.spec, found.network) == (recover(network), network)
+        assert (actual.spec, actual.network) == (recover(network), network)
 
 
 def test_pre_activated_blocks_without_norms_are_read_as_such() -> None:
-    page = "{input: 4x32x32, stem: ['3x3, 16'], block: {order: pre, norm: none}, head: [], stages: "
-    page += "{a: '[[3x3, 32], [3x3, 32]] x 2', b: '[[3x3, 64], [3x3, 64]]', c: '[[3x3, 96]] x 2'}}"
-    spec = loads(page)
+    source = (
+        "{input: 4x32x32, stem: ['3x3, 16'], block: {order: pre, norm: none}, head: [], stages: "
+    )
+    source += (
+        "{a: '[[3x3, 32], [3x3, 32]] x 2', b: '[[3x3, 64], [3x3, 64]]', c: '[[3x3, 96]] x 2'}}"
+    )
+    spec = loads(source)
     assert lift(build(spec, init=False), spec.input).network == elaborate(spec)
 
 

@@ -1,4 +1,4 @@
-"""The way back from code of any style: what is a page, and what is refused with its place."""
+"""The way back from code of any style: what is a spec, and what is refused with its place."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ class Numbered(nn.Module):
         x = functional.relu_(self.stem(x))
         for name, _, _, depth in self.CONFIG:
             for i in range(depth):
-                one, two, three = (getattr(self, f"{name}{i}_{j}") for j in (1, 2, 3))
+                first, two, three = (getattr(self, f"{name}{i}_{j}") for j in (1, 2, 3))
                 identity = getattr(self, f"{name}{i}_0", nn.Identity())(x)
-                out = three(two(one(x).relu_()).relu())
+                out = three(two(first(x).relu_()).relu())
                 torch.tanh(out)  # a result that nobody uses
                 out += identity
                 x = torch.relu(out)
@@ -127,7 +127,7 @@ class Numbered(nn.Module):
 
 
 def concatenated() -> nn.Module:
-    """Zeros by concatenation, behind average pools of one pixel, as in the Lua code of 2016."""
+    """Zeros by concatenation, after average pools of one pixel, as in the Lua code of 2016."""
     pool = nn.AvgPool2d(1, 2)
     return option_a(lambda x: torch.cat([pool(x), pool(x) * 0], 1))
 
@@ -152,7 +152,7 @@ HAND: dict[str, tuple[Callable[[], nn.Module], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("style", HAND)
-def test_networks_written_by_hand_become_pages(style: str) -> None:
+def test_networks_written_by_hand_become_specs(style: str) -> None:
     model, keys = HAND[style]
     spec = assert_lifts(model(), (3, 33, 30))
     assert sum(row.repeats for stage in spec.stages.values() for row in stage.rows) > 0
@@ -185,10 +185,10 @@ def tied() -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("made", [Shared, tied])
-def test_shared_weights_are_refused(made: Callable[[], nn.Module]) -> None:
+@pytest.mark.parametrize("built", [Shared, tied])
+def test_shared_weights_are_refused(built: Callable[[], nn.Module]) -> None:
     with pytest.raises(SpecError, match="weight: a weight that two layers share"):
-        lift(made(), (3, 33, 30))
+        lift(built(), (3, 33, 30))
 
 
 def test_a_head_may_take_the_map_apart() -> None:
@@ -210,10 +210,10 @@ class Upcast(nn.GroupNorm):
     """A norm in single precision, whatever it gets."""
 
     def forward(self, x: Tensor) -> Tensor:
-        found = functional.group_norm(
+        actual = functional.group_norm(
             x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps
         )
-        return found.to(x.dtype)
+        return actual.to(x.dtype)
 
 
 def test_casts_that_come_back_are_no_layers() -> None:
@@ -251,7 +251,7 @@ def floored(x: Tensor) -> Tensor:
 )
 def test_paths_are_dropped_by_image(drop: Callable[[Tensor], Tensor], *, known: bool) -> None:
     lifted = lift(Noisy(drop), (3, 33, 30))
-    assert [found.default for found in lifted.undetermined] == ([] if known else ["none"])
+    assert [actual.default for actual in lifted.undetermined] == ([] if known else ["none"])
     (stage,) = lifted.spec.stages.values()
     assert (DropPath(p=0.3) in stage.rows[0].layers) is known
 
@@ -259,8 +259,8 @@ def test_paths_are_dropped_by_image(drop: Callable[[Tensor], Tensor], *, known: 
 def test_a_mean_of_all_batches_is_named() -> None:
     model = Functional()
     model.na = nn.BatchNorm2d(16, momentum=None)
-    found = {choice.choice: choice.default for choice in lift(model, (3, 33, 30)).undetermined}
-    assert found["momentum of batch norms"] == "0"
+    actual = {choice.choice: choice.default for choice in lift(model, (3, 33, 30)).undetermined}
+    assert actual["momentum of batch norms"] == "0"
 
 
 def test_what_training_hides_is_named() -> None:
@@ -279,7 +279,7 @@ def test_what_training_hides_is_named() -> None:
 
 
 class First(nn.Module):
-    """Something in front of a network."""
+    """Something before a network."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()

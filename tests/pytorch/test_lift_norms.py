@@ -79,8 +79,8 @@ FROZEN: dict[str, tuple[Callable[[int], nn.Module], float, bool]] = {
 
 @pytest.mark.parametrize("style", FROZEN)
 def test_frozen_norms_are_batch_norms(style: str) -> None:
-    made, eps, equal = FROZEN[style]
-    model = swapped(Listed(), lambda norm: made(norm.num_features))
+    built, eps, equal = FROZEN[style]
+    model = swapped(Listed(), lambda norm: built(norm.num_features))
     spec = assert_lifts(model, (3, 33, 30), frozen=True, equal=equal)
     norm = BatchNorm(eps=eps)
     assert spec.block.norm == (None if norm == BatchNorm() else norm)
@@ -124,9 +124,9 @@ def test_folded_norms_are_biases() -> None:
 
 
 def test_partly_folded_norms_are_said_or_refused() -> None:
-    said = nn.Sequential(Block(3, 16), Block(16, 16))
-    fold(said.eval()[1])
-    spec = assert_lifts(said, (3, 33, 30))
+    stated = nn.Sequential(Block(3, 16), Block(16, 16))
+    fold(stated.eval()[1])
+    spec = assert_lifts(stated, (3, 33, 30))
     assert [stage.norm for stage in spec.stages.values()] == [None, "none"]
     half = Block(3, 16)
     fold(half.eval().right)

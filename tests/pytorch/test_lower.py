@@ -137,7 +137,7 @@ def assert_means_its_network(source: Spec | Network) -> None:
 
 @settings(max_examples=FEW)
 @given(specs())
-def test_models_mean_their_page(spec: Spec) -> None:
+def test_models_mean_their_spec(spec: Spec) -> None:
     assert_means_its_network(spec)
 
 

@@ -85,7 +85,7 @@ def test_torchvisions_extractors_take_our_models() -> None:
         assert all(torch.equal(ours[key], expected[key]) for key in ours)
 
 
-def test_a_model_gives_back_its_page() -> None:
+def test_a_model_gives_back_its_spec() -> None:
     spec = load("resnet50")
     assert build(spec, device="meta").spec == spec
     bare = build(elaborate(spec), device="meta").spec
@@ -125,8 +125,8 @@ def test_weights_are_drawn_in_float32_and_then_cast(dtype: torch.dtype) -> None:
     plain = build("cifar/resnet20", seed=0)
     cast = build("cifar/resnet20", seed=0, dtype=dtype)
     for key, tensor in plain.state_dict().items():
-        found = cast.state_dict()[key]
-        assert torch.equal(found, tensor.to(dtype) if tensor.is_floating_point() else tensor)
+        actual = cast.state_dict()[key]
+        assert torch.equal(actual, tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
 
 def test_the_default_device_and_dtype_of_torch_hold() -> None:

@@ -20,15 +20,15 @@ from tests.specs import chosen
 @pytest.mark.parametrize("name", chosen(zoo()))
 def test_modules_and_buffers_are_those_of_the_model(name: str) -> None:
     model = build(load(name), device="meta")
-    found, counts = summary(name), layers(name)
+    actual, counts = summary(name), layers(name)
     modules = list(model.modules())
     assert counts.modules == len(modules)
     assert counts.leaf_modules == sum(not list(module.children()) for module in modules)
     state, params = model.state_dict(), dict(model.named_parameters())
     kept = [tensor for key, tensor in state.items() if key not in params]
-    assert found.buffers == sum(tensor.numel() for tensor in kept)
+    assert actual.buffers == sum(tensor.numel() for tensor in kept)
     size = sum(tensor.numel() * tensor.itemsize for tensor in state.values())
-    assert found.bytes["float32"] == size
+    assert actual.bytes["float32"] == size
     convs = [module for module in modules if isinstance(module, nn.Conv2d)]
     attention = 2 * counts.not_counted.get("attentions", 0) * (".se.fc1.weight" in "".join(state))
     asides = 2 * ("aux1.conv.conv.weight" in state)
@@ -40,16 +40,16 @@ def test_modules_and_buffers_are_those_of_the_model(name: str) -> None:
 )
 def test_activations_are_what_convolutions_put_out(name: str) -> None:
     model = build(name, device="meta").eval()
-    found = 0
+    actual = 0
 
     def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
-        nonlocal found
-        found += output.numel() if isinstance(module, nn.Conv2d | nn.Conv1d) else 0
+        nonlocal actual
+        actual += output.numel() if isinstance(module, nn.Conv2d | nn.Conv1d) else 0
 
     for module in model.modules():
         module.register_forward_hook(count)
     model(torch.zeros(1, *load(name).input, device="meta"))
-    assert summary(name).activations == found
+    assert summary(name).activations == actual
 
 
 VIEWS = {"flatten", "dropout", "view", "alias", "detach"}
@@ -63,9 +63,9 @@ def live_at_once(model: nn.Module, size: tuple[int, ...]) -> int:
     owner: dict[Node, Node] = {}  # whose memory a node is
     last: dict[Node, int] = {}
     for node, i in nodes.items():
-        for found in node.all_input_nodes:
-            if found in owner:
-                last[owner[found]] = i
+        for actual in node.all_input_nodes:
+            if actual in owner:
+                last[owner[actual]] = i
         if node.op == "placeholder" and node.name in inputs:
             owner[node] = node
         elif node.op == "call_function" and any(x in owner for x in node.all_input_nodes):

@@ -31,12 +31,12 @@ def theirs(**options: object) -> Any:
     return ResNetForImageClassification(ResNetConfig(**options))
 
 
-def assert_is_theirs(page: str, model: nn.Module) -> None:
+def assert_is_theirs(source: str, model: nn.Module) -> None:
     """The same keys in order, shapes and dtypes; with their weights the same outputs."""
-    ours = build(loads(page), init=False, naming="transformers")
+    ours = build(loads(source), init=False, naming="transformers")
     facts = [
-        [(key, tensor.shape, tensor.dtype) for key, tensor in found.state_dict().items()]
-        for found in (ours, model)
+        [(key, tensor.shape, tensor.dtype) for key, tensor in actual.state_dict().items()]
+        for actual in (ours, model)
     ]
     assert facts[0] == facts[1]
     shuffle_statistics(model)
@@ -49,7 +49,7 @@ def assert_is_theirs(page: str, model: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "options"),
+    ("source", "options"),
     [
         pytest.param("resnet18", RESNET18, id="18"),
         pytest.param("timm/resnet26", RESNET26, id="26"),
@@ -69,8 +69,8 @@ def assert_is_theirs(page: str, model: nn.Module) -> None:
         ),
     ],
 )
-def test_a_page_is_transformers_model(page: str, options: dict[str, object]) -> None:
-    assert_is_theirs(f"extends: {page}", theirs(**options))
+def test_a_spec_is_transformers_model(source: str, options: dict[str, object]) -> None:
+    assert_is_theirs(f"extends: {source}", theirs(**options))
 
 
 TWO_STAGES = """
@@ -89,7 +89,7 @@ SMALL = {"embedding_size": 16, "depths": [1, 2], "num_labels": 7}
 
 
 @pytest.mark.parametrize(
-    ("page", "options"),
+    ("source", "options"),
     [
         pytest.param(
             "extends: resnet18\nstages: {conv2_x: {stride: 2}}",
@@ -133,8 +133,8 @@ SMALL = {"embedding_size": 16, "depths": [1, 2], "num_labels": 7}
         ),
     ],
 )
-def test_a_variant_is_transformers_model(page: str, options: dict[str, object]) -> None:
-    assert_is_theirs(page, theirs(**options))
+def test_a_variant_is_transformers_model(source: str, options: dict[str, object]) -> None:
+    assert_is_theirs(source, theirs(**options))
 
 
 def test_features_are_the_maps_of_transformers() -> None:
@@ -149,9 +149,9 @@ def test_features_are_the_maps_of_transformers() -> None:
     x = image(2, 3, 75, 83)
     with torch.no_grad():
         maps = model.eval().resnet(x, output_hidden_states=True).hidden_states
-        found = ours.eval()(x)
-    assert torch.equal(found["conv2_x"], maps[1])
-    assert torch.equal(found["conv4_x"], maps[3])
+        actual = ours.eval()(x)
+    assert torch.equal(actual["conv2_x"], maps[1])
+    assert torch.equal(actual["conv4_x"], maps[3])
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -160,20 +160,20 @@ def run(*arguments: object) -> tuple[int, str]:
 
 
 def test_written_weights_are_those_of_transformers(tmp_path: Path) -> None:
-    page, weights = tmp_path / "a.yaml", tmp_path / "a.safetensors"
-    page.write_text(TWO_STAGES)
-    assert run(page, "--seed", 0, "-o", weights) == (0, "")
+    source, weights = tmp_path / "a.yaml", tmp_path / "a.safetensors"
+    source.write_text(TWO_STAGES)
+    assert run(source, "--seed", 0, "-o", weights) == (0, "")
     model = theirs(**SMALL, layer_type="basic", hidden_sizes=[16, 16])
     model.load_state_dict(load_file(weights), strict=True)
-    assert_same_state(build(page, seed=0, naming="transformers"), model)
-    assert run(page, "--weights", weights) == (0, "")
+    assert_same_state(build(source, seed=0, naming="transformers"), model)
+    assert run(source, "--weights", weights) == (0, "")
 
 
 # ---------------------------------------------------------------- what transformers cannot say
 
 
 @pytest.mark.parametrize(
-    ("page", "message"),
+    ("source", "message"),
     [
         ("extends: timm/resnet50d", "kernel 3, padding 1 where it has out channels 64, kernel 7"),
         ("extends: timm/seresnet18", "squeeze excite where it has nothing"),
@@ -216,15 +216,15 @@ def test_written_weights_are_those_of_transformers(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_transformers_cannot_say_is_refused(page: str, message: str) -> None:
+def test_what_transformers_cannot_say_is_refused(source: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
-        build(loads(page), device="meta", naming="transformers")
+        build(loads(source), device="meta", naming="transformers")
     (fault,) = caught.value.diagnostics
     assert fault.message.startswith("transformers has no such network: ")
     assert message in fault.message
 
 
-def test_a_refusal_points_into_the_page() -> None:
+def test_a_refusal_points_into_the_spec() -> None:
     code, printed = run("timm/seresnet18", "--meta")
     assert code == 2
     assert "seresnet18.yaml:6:12: error[value]: transformers has no such network" in printed

@@ -167,7 +167,7 @@ init: {{scheme: vgg}}
 
 
 def rare(attention: Callable[[], nn.Module] | None) -> nn.Module:
-    """timm's own class; attention is put behind the last convolution of its blocks."""
+    """timm's own class; attention is put after the last convolution of its blocks."""
     model: nn.Module = ResNetV2(
         [2, 2, 2, 2],
         channels=(128, 256, 512, 1024),
@@ -227,7 +227,7 @@ def test_only_pre_activated_bottlenecks_project_where_the_shape_stays(
         conv_layer=create_conv2d,
     )
     first, second = (block.format(mid=out // 4, out=out) for out in (64, 128))
-    page = f"""
+    source = f"""
 input: 3x64x64
 stem: ["7x7, 64, /2", "3x3 max pool, /2"]
 block: {{order: pre}}
@@ -236,7 +236,7 @@ head: [average pool, 10-d 1x1 conv, flatten]
 init: {{scheme: vgg}}
 """
     shuffle_statistics(theirs)
-    spec = loads(page)
+    spec = loads(source)
     ours = build(spec, seed=0, naming="timm")
     ours.load_state_dict(theirs.state_dict())
     projects = "stages.0.blocks.0.downsample.conv.weight" in ours.state_dict()
@@ -254,8 +254,8 @@ def test_drop_paths_are_timms() -> None:
     )
     shuffle_statistics(theirs)
     row = "[[3x3, 256], [3x3, 256]] x 3"
-    page = f"extends: timm/resnet18\ndrop_path: 0.5\nstages: {{conv4_x: '{row}'}}"
-    ours = build(loads(page), init=False)
+    source = f"extends: timm/resnet18\ndrop_path: 0.5\nstages: {{conv4_x: '{row}'}}"
+    ours = build(loads(source), init=False)
     ours.load_state_dict(theirs.state_dict())
     own = [m.p for m in ours.modules() if type(m).__name__ == "DropPath"]
     assert own == [m.drop_prob for m in theirs.modules() if type(m).__name__ == "DropPath"]
@@ -264,7 +264,7 @@ def test_drop_paths_are_timms() -> None:
         torch.manual_seed(0)
         expected = theirs.train()(x)
         torch.manual_seed(0)
-        found = ours.train()(x)
-        assert torch.equal(found, expected)
+        actual = ours.train()(x)
+        assert torch.equal(actual, expected)
         assert torch.equal(ours.eval()(x), theirs.eval()(x))
-        assert not torch.equal(found, ours.train()(x))
+        assert not torch.equal(actual, ours.train()(x))
