@@ -212,7 +212,7 @@ def test_a_library_is_imported_in_one_part(library: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["ir", "folds", "naming"])
-def test_the_algebra_and_its_folds_need_the_standard_library_alone(part: str) -> None:
+def test_networks_and_folds_import_the_standard_library_alone(part: str) -> None:
     paths = [path for path in MODULES if part_of(module_name(path)) == part]
     outside = {name.split(".")[0] for path in paths for name in imports(path)} - {"resnet_dsl"}
     assert outside <= set(sys.stdlib_module_names)

@@ -1,4 +1,4 @@
-"""The text of a diagnostic: its line, its carets, its mend."""
+"""The text of a diagnostic: its line, its carets, its fix."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_a_stage_that_only_one_has_is_said() -> None:
     assert actual["conv4_x → conv3_x"] == {"takes": ("128x28x28", "64x56x56")}
 
 
-def test_a_stage_that_only_one_has_says_what_the_other_spec_does_not() -> None:
+def test_a_stage_of_only_one_spec_lists_all_its_keys() -> None:
     stage = "{rows: '[[3x3, 512]]', stride: 1, norm: none}"
     assert differing(f"stages: {{conv6_x: {stage}}}", "resnet18")["conv6_x"] == {
         "rows": (None, ("[[3x3, 512]]",)),
@@ -137,7 +137,7 @@ def test_stages_are_recognized_by_their_blocks() -> None:
     assert actual["conv4_x → conv3_x"] == {"rows": ((f"{row} 6",), (f"{row} 23",))}
 
 
-def test_stages_that_have_little_in_common_are_compared_by_number() -> None:
+def test_stages_with_little_in_common_are_paired_by_number() -> None:
     actual = stated(diff("cifar/resnet20", "resnet18"))
     assert actual["input"] == {"input": ("3x32x32", "3x224x224")}
     assert actual["all stages"] == {"shortcut": ("padding", "projection")}

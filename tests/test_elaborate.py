@@ -59,7 +59,7 @@ def test_the_stride_stands_where_the_paper_says(stage: str, first: list[int]) ->
     assert set(strides(actual[1])) == {1}
 
 
-def test_a_written_stride_holds_in_every_repeat_and_none_is_inserted() -> None:
+def test_a_written_stride_applies_to_every_repeat() -> None:
     assert [strides(block) for block in blocks('"[[3x3, 16, /2], [3x3, 16]] x 2"')] == [
         [2, 1, 2]
     ] * 2
@@ -128,7 +128,7 @@ def test_a_plain_stage_is_flat() -> None:
         ("3x3, 16", "norm: batch", "norm: none", False),
     ],
 )
-def test_a_layers_word_counts_more_than_the_stages_and_that_more_than_the_blocks(
+def test_a_layers_option_overrides_the_stage_and_that_the_block(
     layer: str, stage: str, block: str, bias: bool
 ) -> None:
     keys = f", {stage}" if stage else ""
@@ -176,7 +176,7 @@ def test_layers_that_compute_the_same_are_the_same(single: str, other: str) -> N
     assert blocks(f'"[{single}]"', plain) == blocks(f'"[{other}]"', plain)
 
 
-def test_auxiliary_classifiers_stand_in_the_order_of_their_blocks() -> None:
+def test_auxiliary_classifiers_are_in_the_order_of_their_blocks() -> None:
     source = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]] x 2'}\nhead: []\n"
     single = loads(source + "aux: {a.2: [4-d fc], a.1: [2-d fc]}")
     other = loads(source + "aux: {a.1: [2-d fc], a.2: [4-d fc]}")
@@ -191,7 +191,7 @@ def test_repeated_blocks_are_one_object() -> None:
     assert len({id(layer) for layer in network.layers[-4999:]}) == 1
 
 
-def test_the_head_flattens_before_an_fc_and_activates_between_two() -> None:
+def test_a_head_flattens_before_an_fc_and_activates_between_two() -> None:
     source = SPEC.format(stage='"[[3x3, 16]]"', block="").replace(
         "head: []", "head: [average pool, 12-d fc, dropout 0.5, 10-d fc, softmax]"
     )

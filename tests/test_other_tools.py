@@ -176,7 +176,7 @@ def once(source: str) -> int:
 
 
 @pytest.mark.parametrize("source", PTFLOPS)
-def test_what_norms_activations_pools_and_biases_add_was_published(source: str) -> None:
+def test_the_sum_of_what_ptflops_counts_was_published(source: str) -> None:
     assert round(once(source) / 1e9, 2) == PTFLOPS[source]
     assert round(analyze(source, IMAGE).macs / 1e9, 2) != PTFLOPS[source], "they show in the sum"
 

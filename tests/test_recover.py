@@ -112,7 +112,7 @@ def test_pools_of_the_authors_own_stay_pools() -> None:
     assert '"[[3x3, 16, /2], [3x3, 16], [2x2 average pool], [3x3, 16]]"' in again(stages)
 
 
-def test_projections_that_do_not_stride_take_the_side_of_the_others() -> None:
+def test_projections_without_a_stride_are_read_as_the_others() -> None:
     """In the first stage of a bottleneck network nothing is pooled."""
     stages = '  a: "[[1x1, 8], [3x3, 8], [1x1, 32]]"\n  b: "[[3x3, 32]] x 2"'
     for kind in ('"average pool, 1x1"', "3x3"):

@@ -79,7 +79,7 @@ def test_sizes_follow_the_input() -> None:
     assert lines["layer2.0.downsample.0"]["why"] == "projection: 256x112x56 → 512x56x28"
 
 
-def test_lines_of_a_basic_block_are_named_as_torchvision_names_them() -> None:
+def test_lines_of_a_basic_block_have_torchvisions_names() -> None:
     paths = [line["path"] for line in traced("resnet18", "--stage", "conv3_x", "--block", "1")]
     names = "conv1 bn1 relu conv2 bn2 downsample.0 downsample.1 add relu"
     assert paths == [f"layer2.0.{name}" for name in names.split()]

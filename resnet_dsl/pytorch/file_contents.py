@@ -27,7 +27,7 @@ _LISTED: Final = 20
 _SHOWN: Final = 100
 _DEPTH: Final = 50
 _REPEATS: Final = 10
-_MEND: Final = "write model.state_dict() with safetensors or torch"
+_SAFE_FORMAT_HELP: Final = "write model.state_dict() with safetensors or torch"
 
 # what torch writes for tensors in dicts, since 0.1; its reader would make other things too,
 # such as a bytearray of any length
@@ -86,7 +86,9 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         reason = first_line(error)
         if isinstance(error, pickle.UnpicklingError):  # torch advises to run the code
             reason = "torch reads no such pickle"
-        raise fail("weights", f"{path}: no file of weights", help=f"{reason}; {_MEND}") from None
+        raise fail(
+            "weights", f"{path}: no file of weights", help=f"{reason}; {_SAFE_FORMAT_HELP}"
+        ) from None
     if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
         raise fail("weights", f"{path}: no state dict", help="save model.state_dict()")
     if not content:
@@ -107,9 +109,11 @@ def _read(path: Path) -> Any:
             stream = io.BytesIO(file.read())
             pickles = [stream] * 5  # a number, a version, the machine, the content, the storages
     size = stream.getbuffer().nbytes
-    foreign = sorted(set().union(*(_Rehearsal(part, size).foreign for part in pickles)))
+    foreign = sorted(set().union(*(_PickleScan(part, size).foreign for part in pickles)))
     if foreign:
-        raise fail("weights", f"{path}: holds more than tensors: {listed(foreign)}", help=_MEND)
+        raise fail(
+            "weights", f"{path}: holds more than tensors: {listed(foreign)}", help=_SAFE_FORMAT_HELP
+        )
     stream.seek(0)
     with _Assembly():
         content = torch.load(stream, map_location=_storages(size), mmap=False, weights_only=True)
@@ -147,11 +151,11 @@ def _repacked(file: BinaryIO) -> tuple[io.BytesIO, list[io.BytesIO]]:
     return packed, pickles
 
 
-class _Rehearsal:
-    """A walk through a pickle that makes nothing, but counts what torch's reader would make.
+class _PickleScan:
+    """A walk through a pickle that creates nothing, and counts what torch's reader would create.
 
-    A few bytes can make a pair of one pair twice, of one pair twice, and so on: an error that
-    shows such a value, or a dict that looks it up, would never end.
+    A few bytes can express a pair of the same pair twice, of the same pair twice, and so on: to
+    print such a value, or to look it up in a dict, would never end.
     """
 
     def __init__(self, stream: io.BytesIO, size: int) -> None:
@@ -176,12 +180,12 @@ class _Rehearsal:
             value.shared = True
             self.left -= value.size
         else:
-            value = self.made(opcode, arg)
+            value = self.value_of(opcode, arg)
         if self.left < 0 or value.depth > _DEPTH:
             raise ValueError("it is nested too deeply")
         self.stacks[-1].append(value)
 
-    def made(self, opcode: pickletools.OpcodeInfo, arg: object) -> _Value:
+    def value_of(self, opcode: pickletools.OpcodeInfo, arg: object) -> _Value:
         """What an opcode leaves on the stack for what it takes from there."""
         count, items = len(opcode.stack_before), []
         if pickletools.stackslice in opcode.stack_before:

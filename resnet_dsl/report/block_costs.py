@@ -236,5 +236,5 @@ def _term(path: LayerPath, leaf: _Weighted) -> str:
 
 
 def _weights(leaf: _Weighted) -> int:
-    """The weights of a leaf, its biases aside."""
+    """The weights of a leaf, without its biases."""
     return sum(prod(s) for key, s in weight_shapes(leaf).items() if key.endswith("weight"))

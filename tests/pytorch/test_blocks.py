@@ -195,7 +195,7 @@ def test_an_activation_that_opens_a_body_does_not_work_in_place() -> None:
     assert actual["layer1.0.silu"].in_place
 
 
-def test_an_activation_that_is_shared_works_in_place_if_it_may_everywhere() -> None:
+def test_a_shared_activation_is_in_place_where_all_uses_allow_it() -> None:
     conv = ir.Conv(in_channels=3, out_channels=3, kernel=3, padding=1)
     body = ir.sequence(conv, ir.Act("relu"), ir.Dropout(0.5), ir.Act("relu"), conv)
     block = ir.Residual(body=body, after=ir.Act("silu"))

@@ -1,150 +1,42 @@
-"""A model computes what its network says: layer by layer, out of place, by torch's functions."""
+"""A model computes what its network means, in every naming."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import assert_never
+from typing import Final
 
+import pytest
 import torch
 from hypothesis import given, settings
-from torch import Tensor, nn
-from torch.nn import functional
+from hypothesis import strategies as st
 
-from resnet_dsl import build, elaborate, ir
-from resnet_dsl.ir import ROOT, Layer, LayerPath, Network
+from resnet_dsl import build
+from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.naming import named
-from resnet_dsl.naming.module_tree import members
-from tests.pytorch.reference import image, outputs, shuffle_statistics
+from resnet_dsl.naming import NAMINGS, Naming
+from tests.networks import UNSUPPORTED
+from tests.pytorch.meaning import assert_means_its_network
+from tests.pytorch.reference import image, outputs
 from tests.strategies import FEW, networks, specs
 
-
-def compute(
-    layer: Layer, x: Tensor, modules: Mapping[LayerPath, nn.Module], path: LayerPath = ROOT
-) -> Tensor:
-    """The meaning of a layer, in evaluation mode; weights are those of the model's modules."""
-    match layer:
-        case ir.Sequence(layers):
-            for i, inner in enumerate(layers):
-                x = compute(inner, x, modules, LayerPath((*path, i)))
-            return x
-        case ir.Residual(body=body, shortcut=shortcut, after=after):
-            left = compute(body, x, modules, LayerPath((*path, "body")))
-            right = compute(shortcut, x, modules, LayerPath((*path, "shortcut")))
-            return compute(after, left + right, modules, LayerPath((*path, "after")))
-        case ir.Parallel(branches):
-            parts = [compute(b, x, modules, LayerPath((*path, i))) for i, b in enumerate(branches)]
-            return torch.cat(parts, 1)
-        case ir.Conv():
-            conv = modules[path]
-            assert isinstance(conv, nn.Conv2d)
-            filters: Tensor = conv.weight
-            if layer.standardized:
-                rows: Tensor = conv.weight.reshape(1, len(conv.weight), -1)
-                rows = functional.batch_norm(rows, None, None, training=True, eps=1e-8)
-                filters = rows.reshape(filters.shape)
-            return functional.conv2d(
-                x, filters, conv.bias, layer.stride, layer.padding, layer.dilation, layer.groups
-            )
-        case ir.BatchNorm(eps=eps):
-            norm = modules[path]
-            assert isinstance(norm, nn.BatchNorm2d)
-            mean, var, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
-            return functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
-        case ir.GroupNorm(groups=groups, eps=eps):
-            norm = modules[path]
-            assert isinstance(norm, nn.GroupNorm)
-            return functional.group_norm(x, groups, norm.weight, norm.bias, eps)
-        case ir.EvoNorm(groups=groups, eps=eps):
-            parts = x.unflatten(1, (groups, -1))
-            deviation = (parts.var((2, 3, 4), unbiased=False, keepdim=True) + eps).sqrt()
-            deviation = deviation.expand_as(parts).flatten(1, 2)
-            weights, biases, gates = (
-                modules[path].get_parameter(n).reshape(1, -1, 1, 1) for n in ("weight", "bias", "v")
-            )
-            evolved: Tensor = x * (x * gates).sigmoid() / deviation * weights + biases
-            return evolved
-        case ir.FilterResponseNorm(eps=eps):
-            weights, biases, taus = (
-                modules[path].get_parameter(n).reshape(1, -1, 1, 1)
-                for n in ("weight", "bias", "tau")
-            )
-            normal = x * (x.pow(2).mean((2, 3), keepdim=True) + eps).rsqrt()
-            return torch.max(normal * weights + biases, taus)
-        case ir.SqueezeExcite():
-            fc1, fc2 = (modules[path].get_submodule(name) for name in ("fc1", "fc2"))
-            squeezed: Tensor = fc2(functional.relu(fc1(functional.adaptive_avg_pool2d(x, 1))))
-            return x * squeezed.sigmoid()
-        case ir.EfficientChannelAttention(kernel=kernel):
-            weight = modules[path].get_parameter("conv.weight")
-            mean = functional.adaptive_avg_pool2d(x, 1).squeeze(3).transpose(1, 2)
-            weighed = functional.conv1d(mean, weight, padding=kernel // 2).sigmoid()
-            return x * weighed.transpose(1, 2).unsqueeze(3)
-        case ir.BlurPool(stride=stride):
-            line = torch.tensor([1.0, 2.0, 1.0]) / 4
-            filter = torch.outer(line, line).repeat(x.shape[1], 1, 1, 1)
-            around = functional.pad(x, (1, 1, 1, 1), mode="reflect")
-            return functional.conv2d(around, filter, stride=stride, groups=x.shape[1])
-        case ir.Linear():
-            linear = modules[path]
-            assert isinstance(linear, nn.Linear)
-            return functional.linear(x, linear.weight, linear.bias)
-        case ir.Act(kind=kind):
-            function = getattr(functional, kind) if kind != "tanh" else torch.tanh
-            result: Tensor = function(x)
-            return result
-        case ir.Pool(kind="max"):
-            return functional.max_pool2d(
-                x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil
-            )
-        case ir.Pool():
-            return functional.avg_pool2d(
-                x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil
-            )
-        case ir.AdaptivePool(side=side):
-            return functional.adaptive_avg_pool2d(x, side)
-        case ir.ZeroPad(before=before, after=after):
-            return functional.pad(x, (before, after, before, after))
-        case ir.PadChannels(before=before, after=after):
-            zeros = [x.new_zeros(len(x), new, *x.shape[2:]) for new in (before, after)]
-            return torch.cat([zeros[0], x, zeros[1]], 1)
-        case ir.Flatten():
-            return x.flatten(1)
-        case ir.Softmax():
-            return x.softmax(1)
-        case ir.Dropout() | ir.DropPath() | ir.Identity():
-            return x
-        case _:
-            assert_never(layer)
-
-
-def assert_means_its_network(source: Spec | Network) -> None:
-    network = source if isinstance(source, Network) else elaborate(source)
-    model = build(source, seed=0).eval()
-    shuffle_statistics(model)
-    modules = {
-        path: model.get_submodule(name)
-        for name, member in members(named(network))
-        for path in member.paths
-    }
-    x = image(2, *network.input)
-    kept = x.clone()
-    with torch.no_grad():
-        expected = compute(ir.Sequence(network.layers), x, modules)
-        assert torch.equal(model(x), expected)
-    assert torch.equal(x, kept)
+WITH_ANY_NETWORK: Final[list[Naming]] = [name for name in NAMINGS if name != "transformers"]
 
 
 @settings(max_examples=FEW)
-@given(specs())
-def test_models_mean_their_spec(spec: Spec) -> None:
-    assert_means_its_network(spec)
+@given(specs(), st.sampled_from(WITH_ANY_NETWORK))
+def test_models_mean_their_spec(spec: Spec, naming: Naming) -> None:
+    assert_means_its_network(spec, naming)
 
 
 @settings(max_examples=FEW)
-@given(networks())
-def test_models_mean_their_network(network: Network) -> None:
-    assert_means_its_network(network)
+@given(networks(), st.sampled_from(WITH_ANY_NETWORK))
+def test_models_mean_their_network(network: Network, naming: Naming) -> None:
+    assert_means_its_network(network, naming)
+
+
+@pytest.mark.parametrize("naming", WITH_ANY_NETWORK)
+@pytest.mark.parametrize("network", UNSUPPORTED.values(), ids=UNSUPPORTED)
+def test_models_without_a_spec_mean_their_network(network: Network, naming: Naming) -> None:
+    assert_means_its_network(network, naming)
 
 
 @settings(max_examples=FEW)

@@ -214,9 +214,7 @@ def test_a_combination_that_nobody_ships(eca: bool) -> None:
         ("[3x3, {out}], [3x3, {out}]", True),
     ],
 )
-def test_only_pre_activated_bottlenecks_project_where_the_shape_stays(
-    block: str, basic: bool
-) -> None:
+def test_only_pre_activated_bottlenecks_project_equal_shapes(block: str, basic: bool) -> None:
     theirs: nn.Module = ResNetV2(
         [2, 2],
         channels=(64, 128),

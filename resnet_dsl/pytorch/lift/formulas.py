@@ -11,7 +11,7 @@ import torch
 from resnet_dsl import ir
 from resnet_dsl.ir import Layer
 from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight
-from resnet_dsl.pytorch.lift.leaf_operations import Names, means, one
+from resnet_dsl.pytorch.lift.leaf_operations import Names, means, square_side
 
 Found: TypeAlias = tuple[Layer, Operation]
 """A layer, and what it reads."""
@@ -145,12 +145,12 @@ def _blur(here: Operation) -> Found | None:
     reflected = before["mode"] in {None, "reflect"} and list(before["pad"] or before["padding"])
     if reflected != [1, 1, 1, 1] or here["groups"] != here.shape[1] or here["bias"] is not None:
         return None
-    if (one(here, "padding"), one(here, "dilation")) != (0, 1):
+    if (square_side(here, "padding"), square_side(here, "dilation")) != (0, 1):
         return None
     line = torch.tensor([1.0, 2.0, 1.0]) / 4
     value = weight.value.cpu().float()
     binomial = value.shape[1:] == (1, 3, 3) and bool((value == line[:, None] * line).all())
-    return (ir.BlurPool(stride=one(here, "stride")), before.inputs[0]) if binomial else None
+    return (ir.BlurPool(stride=square_side(here, "stride")), before.inputs[0]) if binomial else None
 
 
 def _pixels(here: Operation) -> Found | None:
@@ -187,7 +187,7 @@ def _eca(here: Operation, names: Names) -> Found | None:
     if not isinstance(weight, Weight) or weight.shape[:2] != (1, 1) or conv["bias"] is not None:
         return None
     kernel, channels = weight.shape[2], x.shape[1]
-    numbers = [one(conv, key) for key in ("stride", "dilation", "padding")]
+    numbers = [square_side(conv, key) for key in ("stride", "dilation", "padding")]
     if conv.shape[1:] != (1, channels) or numbers != [1, 1, (kernel - 1) // 2]:
         return None
     eca = ir.EfficientChannelAttention(kernel=kernel)
@@ -197,7 +197,7 @@ def _eca(here: Operation, names: Names) -> Found | None:
 def _averages(pool: Operation) -> bool:
     """Whether an operation gives the mean of each channel's map."""
     if pool.name == "adaptive_avg_pool2d":
-        return one(pool, "output_size") == 1
+        return square_side(pool, "output_size") == 1
     return means(pool) == [2, 3]
 
 

@@ -109,28 +109,28 @@ def _value(
             case _:
                 return math.nan
 
-    one = of("self")
+    left = of("self")
     match name:
         case "add":
-            return one + of("alpha", 1.0) * of("other")
+            return left + of("alpha", 1.0) * of("other")
         case "sub":
-            return one - of("alpha", 1.0) * of("other")
+            return left - of("alpha", 1.0) * of("other")
         case "mul":
-            return one * of("other")
+            return left * of("other")
         case "div" if arguments.get("rounding_mode") is None:
-            return _power(of("other"), -1.0) * one
+            return _power(of("other"), -1.0) * left
         case "neg":
-            return -one
+            return -left
         case "sqrt":
-            return _power(one, 0.5)
+            return _power(left, 0.5)
         case "rsqrt":
-            return _power(one, -0.5)
+            return _power(left, -0.5)
         case "reciprocal":
-            return _power(one, -1.0)
+            return _power(left, -1.0)
         case "pow":
-            return _power(one, of("exponent"))
+            return _power(left, of("exponent"))
         case _:
-            return one if name in _VIEWS else math.nan
+            return left if name in _VIEWS else math.nan
 
 
 def _power(base: float, exponent: float) -> float:

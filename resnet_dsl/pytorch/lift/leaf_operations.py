@@ -66,7 +66,7 @@ def layers_of(here: Operation, names: Names) -> list[Layer]:
         case "max_pool2d" | "avg_pool2d":
             return [_pool(here)]
         case "adaptive_avg_pool2d":
-            return [ir.AdaptivePool(side=one(here, "output_size"))]
+            return [ir.AdaptivePool(side=square_side(here, "output_size"))]
         case "mean" if means(here) == [2, 3]:
             return [ir.AdaptivePool(), *([] if here["keepdim"] else [ir.Flatten()])]
         case name if name in _VIEWS:
@@ -92,8 +92,8 @@ def means(here: Operation) -> list[int]:
     return sorted(dim % len(here.inputs[0].shape) for dim in here["dim"])
 
 
-def one(here: Operation, argument: str) -> int:
-    """The one number of a square argument."""
+def square_side(here: Operation, argument: str) -> int:
+    """The number of a square argument, such as a kernel."""
     value = here[argument]
     values = set(value) if isinstance(value, Sequence) else {value}
     if len(values) != 1:
@@ -134,7 +134,7 @@ def _conv(here: Operation, names: Names) -> Layer:
     out_channels, _, height, width = weight.shape
     if height != width:
         raise refused(here, f"a kernel of {height}x{width}")
-    dilation = one(here, "dilation")
+    dilation = square_side(here, "dilation")
     match here["padding"]:
         case "valid":
             padding = 0
@@ -143,12 +143,12 @@ def _conv(here: Operation, names: Names) -> Layer:
         case "same":
             raise refused(here, "a map padded on one side")
         case _:
-            padding = one(here, "padding")
+            padding = square_side(here, "padding")
     conv = ir.Conv(
         in_channels=here.inputs[0].shape[1],
         out_channels=out_channels,
         kernel=height,
-        stride=one(here, "stride"),
+        stride=square_side(here, "stride"),
         padding=padding,
         dilation=dilation,
         groups=here["groups"],
@@ -200,13 +200,13 @@ def _pool(here: Operation) -> Layer:
     kind: ir.PoolKind = "max" if here.name == "max_pool2d" else "average"
     if here["dilation"] and set(here["dilation"]) != {1}:
         raise refused(here, "a dilated pool")
-    padding = one(here, "padding")
+    padding = square_side(here, "padding")
     if here["divisor_override"] or (
         kind == "average" and padding and not here["count_include_pad"]
     ):
         raise refused(here, "an average pool that does not count the zeros around the map")
-    kernel = one(here, "kernel_size")
-    stride = one(here, "stride") if here["stride"] else kernel
+    kernel = square_side(here, "kernel_size")
+    stride = square_side(here, "stride") if here["stride"] else kernel
     return ir.pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=here["ceil_mode"])
 
 
