@@ -10,7 +10,7 @@ from torch import nn
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
 from resnet_dsl.language.spec import Init
-from resnet_dsl.naming import Naming, NamingError, named
+from resnet_dsl.naming import NAMINGS, Naming, NamingError, named
 from resnet_dsl.naming.builder import Features
 from resnet_dsl.naming.module_tree import Scope, up_to_last_keep
 from resnet_dsl.pytorch.init import initialize
@@ -43,6 +43,7 @@ def build_model(
     network = resolved.network
     outputs = _feature_outputs(resolved, features) if features is not None else {}
     where = torch.get_default_device() if device is None else usable_device(device)
+    kind = torch.get_default_dtype() if dtype is None else usable_dtype(dtype)
     scope = _module_tree(resolved, naming, outputs)
     model = lower(scope)
     assert isinstance(model, Net)
@@ -58,7 +59,7 @@ def build_model(
         kept = up_to_last_keep(scope)
         _drop(model, scope, kept)
         model.program = kept.program
-    return model.to(device=where, dtype=dtype or torch.get_default_dtype())
+    return model.to(device=where, dtype=kind)
 
 
 def usable_device(device: Device) -> torch.device:
@@ -73,8 +74,19 @@ def usable_device(device: Device) -> torch.device:
     return usable
 
 
+def usable_dtype(dtype: DType) -> torch.dtype:
+    """A dtype of weights, by itself or by name; `SpecError` where it is none."""
+    usable = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(usable, torch.dtype) or not usable.is_floating_point:
+        help = "float32, float64, float16 or bfloat16"
+        raise fail("value", f"the dtype {str(dtype)!r} cannot be used", help=help)
+    return usable
+
+
 def _module_tree(resolved: Resolved, naming: Naming, features: Features) -> Scope:
     """The module tree; a network that the naming does not have is refused at its place."""
+    if naming not in NAMINGS:
+        raise fail("value", f"{naming!r} is not a naming", help=f"one of {', '.join(NAMINGS)}")
     with resolved.placing():
         try:
             return named(resolved.network, naming, features)

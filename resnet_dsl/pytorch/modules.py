@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from resnet_dsl.language.spec import Spec
 
 Device: TypeAlias = torch.device | str | int
-DType: TypeAlias = torch.dtype
+DType: TypeAlias = torch.dtype | str
 Module: TypeAlias = nn.Module
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_dsl import build
+from resnet_dsl import SpecError, build
 from resnet_dsl.pytorch.weights import load_weights
 from tests.command import run
 from tests.pytorch.reference import assert_same_state
@@ -116,3 +116,17 @@ def test_misfitting_weights_are_named_on_stderr(tmp_path: Path) -> None:
     result = run("build", "cifar/resnet32", "--weights", file)
     assert result.exit_code == 2
     assert "72 of 188 keys are missing: layer1.3.conv1.weight" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("device", "nowhere"), ("dtype", "float12"), ("dtype", "int64"), ("naming", "keras")],
+)
+def test_invalid_arguments_of_build_are_diagnostics(option: str, value: str) -> None:
+    with pytest.raises(SpecError, match=value):
+        build("resnet18", **{option: value})  # type: ignore[arg-type]  # by name
+    assert run("build", "resnet18", f"--{option}", value).exit_code == 2
+
+
+def test_build_takes_a_dtype_by_name() -> None:
+    assert next(build("resnet18", dtype="float16").parameters()).dtype == torch.float16
