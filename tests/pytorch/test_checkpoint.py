@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 import timm
@@ -14,69 +12,26 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from resnet_dsl import SpecError, build, elaborate, lift_checkpoint, load, loads, recover, zoo
+from resnet_dsl import SpecError, build, lift_checkpoint, load, loads, zoo
 from resnet_dsl.checkpoint import recognize
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.terms import Fc
-from resnet_dsl.pytorch.lift.weight_files import carried
-from resnet_dsl.sources.lifted import Lifted
-from tests.pytorch.reference import KNOWN, image, reference, shuffle_statistics, theirs
+from tests.pytorch.checkpoints import (
+    BOTTLENECK,
+    FORMATS,
+    LARGE,
+    SMALL,
+    assert_carries,
+    assert_choices,
+    saved,
+    shuffled,
+)
+from tests.pytorch.naming_styles import OPTION_B, STYLES, renamed
+from tests.pytorch.reference import KNOWN, reference, theirs
 from tests.specs import chosen, plain
 from tests.strategies import specs
-
-Names: TypeAlias = list[tuple[str, str]]
-FORMATS = ("pth", "safetensors")
-LARGE = {
-    "input": "3x224x224",
-    "stem": "7x7, 64, /2; 3x3 max pool, /2",
-    "stride": "1, 2, 2, 2",
-    "pad": "half the kernel",
-    "norm": "batch, eps 1e-05, momentum 0.1",
-    "activation": "relu",
-    "weights": "plain",
-    "antialias": "none",
-    "output_stride": "as it strides",
-    "drop_path": "0",
-    "head": "average pool; 1000-d fc",
-}
-SMALL = {**LARGE, "input": "3x32x32", "stem": "3x3, 16", "stride": "1, 2, 2"}
-BOTTLENECK = {**LARGE, "stride_on": "spatial"}
-
-
-def saved(state: Mapping[str, object], path: Path) -> Path:
-    if path.suffix == ".safetensors":
-        save_file({k: v.contiguous() for k, v in state.items() if isinstance(v, Tensor)}, path)
-    else:
-        torch.save(state, path)
-    return path
-
-
-def shuffled(model: nn.Module) -> nn.Module:
-    shuffle_statistics(model)
-    return model
-
-
-def assert_choices(lifted: Lifted, expected: dict[str, str]) -> None:
-    assert {actual.choice: actual.default for actual in lifted.undetermined} == expected
-
-
-def assert_carries(model: nn.Module, lifted: Lifted) -> None:
-    """The spec with the file's weights computes what the model does."""
-    ours = build(lifted.network, init=False).eval()
-    own = ours.state_dict()
-    assert set(lifted.weights) == set(own)
-    ours.load_state_dict(carried(lifted, model.state_dict()))
-    x = image(2, *lifted.spec.input)
-    with torch.no_grad():
-        actual = model.eval()(x)
-        assert torch.equal(ours(x), actual.logits if hasattr(actual, "logits") else actual)
-
-
-# ---------------------------------------------------------------- the libraries' names
-
 
 # networks whose weights are those of a spec that says less
 ALIKE = {
@@ -133,106 +88,6 @@ def test_transformers_files_become_specs(tmp_path: Path, suffix: str) -> None:
     lifted = lift_checkpoint(saved(model.state_dict(), tmp_path / f"w.{suffix}"))
     assert_choices(lifted, {**BOTTLENECK, "head": "average pool; 7-d fc"})
     assert_carries(model, lifted)
-
-
-# ---------------------------------------------------------------- other people's names
-
-
-OPTION_B = """
-input: 3x32x32
-stem: ["3x3, 16"]
-stages:
-  a: "[[3x3, 16], [3x3, 16]] x 2"
-  b: "[[3x3, 32], [3x3, 32]] x 2"
-  c: "[[3x3, 64], [3x3, 64]] x 11"
-head: [average pool, 10-d fc]
-"""
-OPTION_A = """
-input: 3x32x32
-stem: ["3x3, 16"]
-block: {shortcut: padding}
-stages:
-  a: "[[3x3, 16], [3x3, 16]] x 4"
-  b: "[[3x3, 40], [3x3, 40]] x 4"
-head: [average pool, 10-d fc]
-"""
-BOTTLENECKS = """
-input: 3x224x224
-stem: ["7x7, 64, /2", "3x3 max pool, /2"]
-stages:
-  a: "[[1x1, 64], [3x3, 64, C=8], [1x1, 256], [se 16]] x 2"
-  b: "[[1x1, 128], [3x3, 128, C=8], [1x1, 512], [se 32]] x 2"
-head: [average pool, 10-d fc]
-"""
-CONV_X = [
-    (r"^conv1", "conv1.0"),
-    (r"^bn1", "conv1.1"),
-    (r"^layer1", "conv2_x"),
-    (r"^layer2", "conv3_x"),
-    (r"^layer3", "conv4_x"),
-    (r"(\.\d+)\.conv1", r"\1.residual_function.0"),
-    (r"(\.\d+)\.bn1", r"\1.residual_function.1"),
-    (r"(\.\d+)\.conv2", r"\1.residual_function.3"),
-    (r"(\.\d+)\.bn2", r"\1.residual_function.4"),
-    ("downsample", "shortcut"),
-]
-NESTED = [
-    (r"^conv1", "stem.conv1"),
-    (r"^bn1", "stem.conv1.norm"),
-    (r"^layer(\d)\.", r"res\1."),
-    (r"\.bn(\d)", r".conv\1.norm"),
-    (r"downsample\.0", "shortcut"),
-    (r"downsample\.1", "shortcut.norm"),
-    (r"se\.fc1", "attention.squeeze"),
-    (r"se\.fc2", "attention.expand"),
-    (r"^fc", "linear"),
-]
-WIDE = [
-    (r"^layer(\d)\.", r"block\1.layer."),
-    (r"downsample\.0", "convShortcut"),
-    (r"^layer4\.0", "bn1"),
-]
-LISTED = [
-    (r"^(conv1|bn1)", r"backbone.root.\1"),
-    (r"^layer(\d)\.(\d+)\.", r"backbone.stage\1_unit\2."),
-    (r"downsample\.0", "matching"),
-    (r"downsample\.1", "matching_norm"),
-    (r"^fc", "head.predict"),
-]
-A = {**SMALL, "shortcut": "padding", "head": "average pool; 10-d fc"}
-B = {**SMALL, "projection": "1x1", "head": "average pool; 10-d fc"}
-SE = {**BOTTLENECK, "stride": "1, 2", "head": "average pool; 10-d fc", "projection": "1x1"}
-SE["se"] = "after the last convolution"
-STYLES: dict[str, tuple[str, Names, dict[str, str]]] = {
-    "linear": ("cifar/resnet20", [(r"^fc", "linear")], A),
-    "of another depth": (OPTION_A, [(r"^fc", "linear")], {**A, "stride": "1, 2"}),
-    "shortcut, linear": (OPTION_B, [("downsample", "shortcut"), (r"^fc", "linear")], B),
-    "conv2_x, residual_function": (OPTION_B, CONV_X, B),
-    "norms in convolutions": (BOTTLENECKS, NESTED, SE),
-    "wide": ("cifar/preact_resnet110", WIDE, B),
-    "units": (BOTTLENECKS, LISTED, SE),
-}
-
-
-def renamed(key: str, names: Names) -> str:
-    for pattern, name in names:
-        key = re.sub(pattern, name, key)
-    return key
-
-
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_files_with_other_names_become_specs(tmp_path: Path, style: str, suffix: str) -> None:
-    source, names, open_choices = STYLES[style]
-    spec = loads(source) if "\n" in source else load(source)
-    expected = {key: renamed(key, names) for key in build(spec, init=False).state_dict()}
-    state = {expected[k]: v for k, v in build(spec, seed=0).state_dict().items()}
-    lifted = lift_checkpoint(saved(state, tmp_path / f"w.{suffix}"))
-    assert lifted.spec == recover(elaborate(spec))
-    assert lifted.weights == expected
-    if suffix == "safetensors":
-        open_choices = {**open_choices, "order": "that of the names"}
-    assert_choices(lifted, open_choices)
 
 
 ROW, PADS = "[[3x3, 32], [3x3, 32]] x 2", "shortcut: padding"

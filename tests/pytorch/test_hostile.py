@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import pickle
 import struct
@@ -11,11 +9,11 @@ import subprocess
 import sys
 import warnings
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED
 
 import pytest
 import torch
@@ -25,91 +23,26 @@ from safetensors.torch import save, save_file
 
 from resnet_dsl import SpecError
 from resnet_dsl.pytorch.file_contents import read_checkpoint, read_state
+from tests.pytorch.hostile_files import (
+    call,
+    entry,
+    legacy,
+    mapping,
+    refusal,
+    safetensors,
+    storage,
+    tensor,
+    torch_file,
+    twice,
+    word,
+    zipped,
+)
 
 HUGE = 2_500_000_000  # floats: 10 GB
 TENSORS = {"a": torch.arange(3.0), "b": torch.zeros(2, 2)}
 
 
-def refusal(path: Path) -> str:
-    """The one fault that both readers find in a file."""
-    texts = []
-    for read in (read_state, read_checkpoint):
-        with pytest.raises(SpecError) as caught:
-            read(path)
-        [fault] = caught.value.diagnostics
-        assert fault.message.startswith(f"{path}: ")
-        shown = f"{fault.message.removeprefix(f'{path}: ')}; {fault.help}"
-        assert shown.isprintable()
-        texts.append(shown)
-    assert texts[0] == texts[1]
-    return texts[0]
-
-
 # torch's two formats by hand, since torch writes no lies
-
-
-def word(value: object) -> bytes:
-    """The opcodes of a plain value."""
-    return pickle.dumps(value, 2)[2:-1]
-
-
-def call(name: str, *args: bytes) -> bytes:
-    return b"c" + name.replace(" ", "\n").encode() + b"\n(" + b"".join(args) + b"tR"
-
-
-def storage(numel: int, *more: bytes) -> bytes:
-    kind = b"ctorch\nFloatStorage\n"
-    place = word("storage") + kind + word("0") + word("cpu") + word(numel)
-    return b"(" + place + b"".join(more) + b"tQ"
-
-
-def tensor(source: bytes, shape: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    args = (word(0), word(shape), word(stride), word(False), call("collections OrderedDict"))
-    return call("torch._utils _rebuild_tensor_v2", source, *args)
-
-
-def mapping(*values: bytes) -> bytes:
-    return b"}(" + b"".join(word(f"k{i}") + value for i, value in enumerate(values)) + b"u"
-
-
-def zipped(content: bytes, record: bytes = bytes(4), method: int = ZIP_STORED) -> bytes:
-    """The format of now, around an object and one storage."""
-    file = io.BytesIO()
-    with ZipFile(file, "w", method) as packed:
-        packed.writestr("w/data.pkl", b"\x80\x02" + content + b".")
-        packed.writestr("w/version", "3\n")
-        packed.writestr("w/data/0", record)
-    return file.getvalue()
-
-
-def legacy(content: bytes, numel: int = 1, keys: tuple[str, ...] = ("0",)) -> bytes:
-    """The format until 2020, around an object and one storage of a float."""
-    head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
-    start = b"".join(pickle.dumps(value, 2) for value in head) + b"\x80\x02" + content + b"."
-    return start + pickle.dumps(list(keys), 2) + struct.pack("<Q", numel) + bytes(4)
-
-
-def safetensors(header: Mapping[str, object] | str, data: bytes = b"") -> bytes:
-    text = (header if isinstance(header, str) else json.dumps(header)).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-def entry(shape: list[int], start: int, end: int) -> dict[str, object]:
-    return {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
-
-
-def torch_file(value: object, *, zipped: bool = True) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file, _use_new_zipfile_serialization=zipped)
-    return file.getvalue()
-
-
-def twice() -> bytes:
-    """A zip that shows one pickle to some readers, and another one to others."""
-    file = io.BytesIO(zipped(mapping(tensor(storage(1), (1,), (1,)))))
-    with warnings.catch_warnings(action="ignore"), ZipFile(file, "a") as packed:
-        packed.writestr("w/data.pkl", b"\x80\x02}.")
-    return file.getvalue()
 
 
 ONE = storage(1, b"N")
