@@ -10,9 +10,11 @@ from resnet_dsl.ir import (
     BatchNorm,
     Conv,
     Flatten,
+    Identity,
     Layer,
     Linear,
     Network,
+    Parallel,
     Residual,
     Shape,
     network,
@@ -32,6 +34,7 @@ def _unit(before: int, after: int, kernel: int) -> tuple[Layer, Layer]:
 _INVERTED: Final = Residual(
     body=sequence(*_unit(8, 16, 1), Act("relu6"), *_unit(16, 16, 3), Act("relu6"), *_unit(16, 8, 1))
 )
+_CONV1: Final = Conv(in_channels=3, out_channels=4, kernel=1)
 UNSUPPORTED: Final[dict[str, Network]] = {
     "linear bottleneck": network(IMAGE, CONV, NORM, _INVERTED, _INVERTED),
     "two convolutions without norm": network(
@@ -45,6 +48,18 @@ UNSUPPORTED: Final[dict[str, Network]] = {
         Residual(body=sequence(*_unit(8, 8, 3)), after=Act("relu")),
         *(AdaptivePool(), NORM, Flatten(), Linear(in_features=8, out_features=5)),
     ),
+    "residual in a branch": network(
+        IMAGE, Parallel((Residual(body=Conv(in_channels=3, out_channels=3, kernel=1)), _CONV1))
+    ),
+    "flatten in a shortcut": network(
+        IMAGE,
+        *(CONV, Act("relu")),
+        Residual(
+            body=sequence(AdaptivePool(side=2), Flatten(), Linear(in_features=32, out_features=8)),
+            shortcut=sequence(AdaptivePool(), Flatten()),
+        ),
+    ),
+    "branches without layers": network(IMAGE, CONV, Parallel((Identity(), Identity()))),
 }
 """Legal networks: inverted bottlenecks (Sandler et al. 2018), convolutions alone, a norm in the
-head."""
+head, and others that nobody has published."""

@@ -44,7 +44,7 @@ def test_a_network_in_other_words_is_equal(tmp_path: Path) -> None:
     source.write_text(COPY, encoding="utf-8")
     result = run("diff", "resnet50", source)
     assert result.exit_code == 0
-    assert result.stdout == f"equal: resnet50 and {source} are one network\n"
+    assert result.stdout == f"equal: resnet50 and {source} are the same network\n"
     assert result.stderr == ""
     actual = json.loads(run("diff", "resnet50", source, "--json").stdout)
     assert (actual["equal"], actual["parts"]) == (True, [])

@@ -23,7 +23,17 @@ from resnet_dsl import (
 )
 from resnet_dsl.cli import main
 from resnet_dsl.elaboration import Elaboration, elaboration_of
-from resnet_dsl.ir import AdaptivePool, BatchNorm, Flatten, Linear, Network
+from resnet_dsl.ir import (
+    AdaptivePool,
+    BatchNorm,
+    Conv,
+    Flatten,
+    Layer,
+    Linear,
+    Network,
+    Parallel,
+    Residual,
+)
 from resnet_dsl.naming import NAMINGS, NamingError, leaf_names, state_keys
 from resnet_dsl.recovery import network_spec
 from resnet_dsl.report import block_costs
@@ -115,6 +125,20 @@ def test_the_size_of_a_layer_has_its_place() -> None:
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.layer == (1,)
     assert "at: layer 2" in str(caught.value)
+
+
+@pytest.mark.parametrize("ask", [analyze, trace, layers, summary, recover])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Residual(body=Conv(in_channels=3, out_channels=4, kernel=1)),
+        Linear(in_features=3, out_features=5),
+        Parallel(()),
+    ],
+)
+def test_sizes_that_do_not_fit_are_diagnostics(layer: Layer, ask: object) -> None:
+    with pytest.raises(SpecError):
+        ask(Network(IMAGE, (layer,)))  # type: ignore[operator]  # one of these functions
 
 
 def test_transformers_refuses_what_it_does_not_have(network: Network) -> None:

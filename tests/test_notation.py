@@ -63,7 +63,7 @@ def test_layers_of_stem_and_head(text: str, canonical: str) -> None:
         ("[[3x3, 64]] 3", "3", '"] x 3"'),
         ("[[3x3, 64]] x", "x", '"] x 3"'),
         ("[[3x3, 64]] y 3", "y 3", '"] x 3"'),
-        ("[[3x3, 64]] x 3 x 4", "x 4", "one row, one count"),
+        ("[[3x3, 64]] x 3 x 4", "x 4", "a row has one repeat count"),
         ("[[3x3, 64]", "", "close the block"),
         ("3x3, 64", "3x3, 64", "like"),
         ("[]", "]", "like"),

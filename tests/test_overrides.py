@@ -175,8 +175,8 @@ FAULTS = [
     # the key
     ("stem", "value", 1, "KEY=VALUE"),
     ("", "value", 1, "sets nothing"),
-    ("=1", "value", 1, "step left out"),
-    ("stem..pad=0", "value", 1, "step left out"),
+    ("=1", "value", 1, "empty part"),
+    ("stem..pad=0", "value", 1, "empty part"),
     ("stem.1.pad=0\nname: x", "value", 1, "not a printable line"),
     (f"{'a.' * 5000}a=1", "limit", 1, "5,001 steps"),
     ("stm.1.pad=0", "unknown-key", 1, "did you mean 'stem'?"),

@@ -88,7 +88,7 @@ def test_a_variant_of_a_variant(tmp_path: Path) -> None:
 
 def test_a_text_may_extend_the_zoo_only() -> None:
     assert loads("extends: resnet18").stages == load("resnet18").stages
-    with pytest.raises(SpecError, match="a text extends zoo names only"):
+    with pytest.raises(SpecError, match="can extend zoo names only"):
         loads("extends: base.yaml")
 
 

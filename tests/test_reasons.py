@@ -138,7 +138,8 @@ def test_reasons_of_dilation() -> None:
 def test_reasons_where_dilation_meets_pools() -> None:
     actual = reasons("timm/resnetblur50d", "conv4_x", 1, "output_stride=8")
     assert (
-        actual["blurpool"] == "anti-aliasing: stays a filter where dilation stands for the stride"
+        actual["blurpool"]
+        == "anti-aliasing: a filter with stride 1, since dilation replaces the stride"
     )
     assert actual["downsample.0"] == "average pool of the projection: 2x2, /1"
     assert actual["downsample.pad"].startswith("average pool of the projection: zeros")

@@ -97,7 +97,7 @@ def test_the_count_of_layers_has_its_arithmetic() -> None:
         "1 stem + 16 in blocks + 1 fc = 18 layers",
         "not counted: 3 projections, 20 batch norms, 17 activations, 2 pools, 8 additions",
         "all convolutions: 20; with fully connected layers: 21",
-        "modules as torch prints them: 68; without parts: 52",
+        "modules as torch prints them: 68; without children: 52",
     ]
 
 

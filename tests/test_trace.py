@@ -236,7 +236,7 @@ def test_a_stem_without_layers_has_no_lines() -> None:
             "stem has no block 1, it has 0",
             "from 1",
         ),
-        (["resnet50", "--block", "1"], "a block without a stage", "count from 1"),
+        (["resnet50", "--block", "1"], "a block needs its stage", "block number from 1"),
         (["resnet50", "--input", "3x32"], "the input '3x32' is not a size", "3x224x224"),
         (["alexnet", "--input", "3x20x20"], "a 3x3 window does not fit a side of 1", ""),
         (["resnet50", "--input", "1x64x64"], "resnet50.yaml:6:5: error[size]", ""),

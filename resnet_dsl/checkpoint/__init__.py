@@ -55,7 +55,7 @@ def recognize(
     if spec is None:
         raise fail(
             "weights",
-            f"{layers[0].name}, …: no blocks, and no plain network that is known here",
+            f"{layers[0].name}, …: neither a residual network nor a known plain network",
             help="lift the model itself: resnet-dsl lift package.module:function",
         )
     if input is not None:
@@ -122,7 +122,11 @@ def _ambiguous(
     if parts is None:
         return
     if not namings and not ordered:
-        yield Undetermined("order", "that of the names", "of layers alike: the file keeps none")
+        yield Undetermined(
+            "order",
+            "that of the names",
+            "of layers with equal shapes: the file does not store an order",
+        )
     possible = orders(parts)
     if len(possible) > 1:
         yield Undetermined("order", possible[0], f"or {possible[1]}")

@@ -75,7 +75,9 @@ def parts_of(layers: Sequence[Weights]) -> Parts | None:
     head = _of(loose, "linear") or [conv for conv in convs if _classifies(conv, members[last])]
     stem = _chain([conv for conv in convs if conv not in head], 0, grouped=False)
     if stem is None:
-        raise fail("weights", f"{convs[0].name}: a stem whose channels do not follow one another")
+        raise fail(
+            "weights", f"{convs[0].name}: the channels of the stem's convolutions do not match"
+        )
     blocks: list[Group] = []
     for scope, inside in members.items():
         channels = blocks[-1].convs[-1].out if blocks else stem[-1].out if stem else 0
@@ -146,7 +148,7 @@ def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
     reading = next(_readings(scope, convs, channels), None)
     if reading is None:
         place = ".".join(scope)
-        raise fail("weights", f"{place}: convolutions whose channels do not follow one another")
+        raise fail("weights", f"{place}: the channels of its convolutions do not match")
     body, projection = reading
     beside = [norm for norm in norms if projection and _is_beside(scope, norm, projection[0])]
     return Group(

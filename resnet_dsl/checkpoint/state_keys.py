@@ -77,7 +77,7 @@ def stripped(names: Iterable[str]) -> dict[str, str]:
             raise fail("weights", f"{bare[:_SHOWN]}…: modules of more than {_DEEPEST} levels")
         if bare in bare_names:
             raise fail(
-                "weights", f"{bare_names[bare]} and {name} are one key without their wrappings"
+                "weights", f"{bare_names[bare]} and {name} become one key when prefixes are removed"
             )
         bare_names[bare] = name
     while bare_names and all(bare.count(".") > 1 for bare in bare_names):
@@ -139,4 +139,4 @@ def _kind(sizes: Mapping[str, TensorShape]) -> Kind | None:
 
 def _no_layers(keys: list[str]) -> str:
     more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return f"{', '.join(keys[:_LISTED])}{more}: weights of no layer of this language"
+    return f"{', '.join(keys[:_LISTED])}{more}: these weights belong to no supported layer"

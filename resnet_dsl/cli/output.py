@@ -41,7 +41,7 @@ def show_json(record: object) -> None:
 
 
 def terminal_width() -> float:
-    """The columns of the terminal; a file has no end of them."""
+    """The columns of the terminal; unlimited for a file."""
     import shutil
 
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else inf

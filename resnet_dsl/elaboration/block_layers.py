@@ -12,6 +12,7 @@ from resnet_dsl.elaboration.reasons import (
     AddedActivation,
     Addition,
     AntiAliasing,
+    Concatenation,
     InsertedDilation,
     InsertedStride,
     PreActivation,
@@ -123,8 +124,9 @@ def _residual(body: Piece, shortcut: Piece, kind: ShortcutKind, after: Piece = N
 
 
 def _parallel(branches: Sequence[Piece]) -> Piece:
-    reasons = {path: why for i, b in enumerate(branches) for path, why in b.under(i).items()}
-    return Piece(ir.Parallel(tuple(branch.layer for branch in branches)), reasons)
+    inside = {path: why for i, b in enumerate(branches) for path, why in b.under(i).items()}
+    layer = ir.Parallel(tuple(branch.layer for branch in branches))
+    return Piece(layer, {**inside, ir.ROOT: (Concatenation(len(branches)),)})
 
 
 def opening(draft: Draft, settings: Settings, origin: Origin, *, after: bool = False) -> Piece:

@@ -95,6 +95,12 @@ class Addition(NamedTuple):
     shortcut: Literal["identity", "projection", "padding"]
 
 
+class Concatenation(NamedTuple):
+    """The concatenation of the branches of a row."""
+
+    branches: int
+
+
 class FlattenedInput(NamedTuple):
     """A map as a vector, before a fully connected layer."""
 
@@ -113,6 +119,7 @@ Reason: TypeAlias = (
     | ShortcutStride
     | ShortcutPadding
     | Addition
+    | Concatenation
     | FlattenedInput
 )
 Reasons: TypeAlias = Mapping[LayerPath, tuple[Reason, ...]]

@@ -125,7 +125,7 @@ def convolution(
     if standardized and term.kernel == 1 and channels == groups:
         draft.fault(
             "cardinality",
-            "filters of one value each cannot be standardized",
+            "a filter with only one weight cannot be standardized",
             origin._replace(at=term.at),
             help="a wider kernel, a smaller cardinality, or weights: plain",
         )

@@ -33,7 +33,7 @@ from resnet_dsl.ir import (
 def depth(layer: Layer) -> int:
     """Weighted layers (convolutions and fully connected ones) on the longest path.
 
-    Attention is not a layer of the path: it weighs what passes.
+    Attention is not a layer of the path: it scales a map.
 
     >>> conv = Conv(in_channels=8, out_channels=8, kernel=3, padding=1)
     >>> depth(Residual(body=Sequence((conv, conv)), shortcut=conv))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.folds.walk import Rules, Visit, collect, walk
@@ -36,11 +37,11 @@ from resnet_dsl.ir import (
 )
 
 
-class ShapeError(Exception):
-    """Two sizes that cannot meet, and the path of the layer where they do."""
+class ShapeError(SpecError):
+    """A size that does not fit, at the path of its layer."""
 
     def __init__(self, path: LayerPath, message: str) -> None:
-        super().__init__(message)
+        super().__init__([Diagnostic(code="size", message=message, layer=path)])
         self.path = path
         self.message = message
 
@@ -90,6 +91,8 @@ def sum_size(body: Size, shortcut: Size, path: LayerPath) -> Size:
 
 def concatenated_size(sizes: list[Size], path: LayerPath) -> Size:
     """The size of maps side by side along their channels."""
+    if not sizes:
+        raise ShapeError(path, "a concatenation without branches")
     maps = [size for size in sizes if isinstance(size, Shape)]
     if len(maps) < len(sizes) or len({size[1:] for size in maps}) > 1:
         listed = ", ".join(map(str, sizes))

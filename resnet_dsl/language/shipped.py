@@ -38,6 +38,6 @@ def zoo_path(name: str) -> Path:
 
 
 def _reading_order(name: str) -> tuple[bool, list[str | int]]:
-    """Pages before folders, and resnet50 before resnet101."""
+    """Top-level specs before folders, and resnet50 before resnet101."""
     pieces = re.split(r"(\d+)", name)
     return "/" in name, [int(piece) if piece.isdigit() else piece for piece in pieces]

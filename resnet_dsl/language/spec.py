@@ -63,7 +63,7 @@ def default_pool_stride(pool: Pool) -> int:
 
 
 def default_bias(*, normed: bool) -> bool:
-    """A convolution has a bias where no norm follows: a norm's own bias would make it idle."""
+    """A convolution has a bias where no norm follows: the bias of the norm makes it redundant."""
     return not normed
 
 
@@ -184,7 +184,9 @@ class Stage(BlockKeys):
         Annotated[int, Between(ge=1, le=64)] | None,
         Description("of its convolutions wider than 1x1; it takes stride: 1"),
     ] = None
-    output: Annotated[SidesText | None, Description("the size that the stage is held to")] = None
+    output: Annotated[
+        SidesText | None, Description("the expected output size of the stage, which is checked")
+    ] = None
 
 
 def _with_rows(data: object) -> object:

@@ -93,7 +93,9 @@ def _branch(block: ScopeNames, name: str, branch: Layer, path: LayerPath) -> Non
             conv_unit(unit, layers[start:stop], base, first + start)
         else:
             for i in range(start, stop):
-                leaf = layers[i]
-                assert isinstance(leaf, Leaf), leaf
-                scope.leaf(str(place), leaf, LayerPath((*base, first + i)))
+                layer, inner = layers[i], LayerPath((*base, first + i))
+                if isinstance(layer, Leaf):
+                    scope.leaf(str(place), layer, inner)
+                else:
+                    scope.scope(str(place), "PlainBlock").by_role(layer, inner)
         start, place = stop, place + 1

@@ -83,6 +83,13 @@ class Names:
                 names.add_scope(rename(name), self.kind(name))
             else:
                 names.add(path, rename(name))
+        first: dict[Name, int] = {}  # where a scope, registered or not, begins
+        for i, (_, name) in enumerate(names.entries):
+            for length in range(1, len(name) + 1):
+                first.setdefault(name[:length], i)
+        names.entries.sort(
+            key=lambda entry: [first[entry[1][: n + 1]] for n in range(len(entry[1]))]
+        )
         names.homes = {path: rename(home) for path, home in self.homes.items()}
         names.set_kind((), self.kind(()))
         return names
@@ -216,7 +223,7 @@ def chain(scope: ScopeNames, network: Network, indices: Sequence[int]) -> None:
 def numbered(scope: ScopeNames, layer: Layer, path: LayerPath, skipped: int = 0) -> None:
     """Number layers as `nn.Sequential` does, after a number of places that stay empty.
 
-    Zeros around a map take no place: they belong to the layer after them.
+    Zeros around a map take no place: they belong to the layer after them. A flatten is no module.
     """
     whole = isinstance(layer, ir.Sequence)
     place = skipped
@@ -224,6 +231,8 @@ def numbered(scope: ScopeNames, layer: Layer, path: LayerPath, skipped: int = 0)
         step = LayerPath((*path, i)) if whole else path
         if isinstance(inner, ir.Sequence | Residual | Parallel):
             scope.scope(str(place), "PlainBlock").by_role(inner, step)
+        elif isinstance(inner, Flatten | Identity):
+            place -= 1
         elif isinstance(inner, ZeroPad):
             scope.leaf("pad", inner, step)
             place -= 1

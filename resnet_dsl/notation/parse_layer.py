@@ -66,7 +66,7 @@ def parse_words(text: str, offset: int) -> HeadLayer:
     """One layer from its comma-separated words; `offset` is where they begin in the whole text."""
     words = [(m[0].strip(), _trimmed(m, offset)) for m in re.finditer(r"[^,]+|(?<=,)(?=,|$)", text)]
     if not words or not words[0][0]:
-        raise NotationError("a layer without words", (offset, offset + len(text)), LAYER_HELP)
+        raise NotationError("the layer is empty", (offset, offset + len(text)), LAYER_HELP)
     (first, at), rest = words[0], words[1:]
     whole = (at[0], words[-1][1][1])
     for pattern, parse in _FORMS:

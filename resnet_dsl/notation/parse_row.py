@@ -44,7 +44,7 @@ def parse_row(text: str) -> Row:
                 code="repeats",
             )
         if not scan.done:
-            raise scan.error("the row has ended, and more follows", help="one row, one count")
+            raise scan.error("unexpected text after the row", help="a row has one repeat count")
     return Row(branches=tuple(branches), repeats=repeats)
 
 

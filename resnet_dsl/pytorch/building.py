@@ -105,7 +105,7 @@ def _feature_outputs(resolved: Resolved, features: Sequence[str]) -> Features:
     stages = resolved.parts[1:-1]
     if not features or isinstance(features, str):
         names = ", ".join(stage.name for stage in stages)
-        raise fail("value", "features without stages", help=f"a list of {names}")
+        raise fail("value", "features must be a list of stage names", help=f"a list of {names}")
     outputs: dict[int, list[str]] = {}
     for name in features:
         outputs.setdefault(part_named(stages, name).layers.stop, []).append(name)

@@ -20,7 +20,7 @@ def convert(
     checkpoint = read(weights)
     namings = checkpoint.namings
     if source != "auto" and source not in namings:
-        help = f"they are {namings[0]} names" if namings else "--from auto goes by shapes"
+        help = f"they are {namings[0]} names" if namings else "use --from auto to match by shapes"
         raise fail("weights", f"{weights}: no {source} names", help=help)
     try:
         state = carried(checkpoint.lifted, checkpoint.state, to)

@@ -89,7 +89,7 @@ def rewrite(where: str) -> bool:
     if is_shipped(where):
         raise fail(
             "file",
-            f"{where} is a spec of the zoo, which stays as it is",
+            f"{where} is a shipped spec and is not rewritten",
             help=f"a spec of your own: resnet-dsl new NAME --like {where}",
         )
     read, path = read_spec(where), find_spec(where)

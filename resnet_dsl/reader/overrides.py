@@ -79,7 +79,9 @@ def _parse(text: str) -> _Setting:
     for word in key.split("."):
         steps.append(_Step(word.strip(), whole.within(start, start + len(word))))
         if not word.strip():
-            raise fail("value", "a key with a step left out", help=_LIKE, span=whole)
+            raise fail(
+                "value", "the key has an empty part between two dots", help=_LIKE, span=whole
+            )
         start += len(word) + 1
     if len(steps) > DEEPEST:
         raise fail("limit", f"a key of {len(steps):,} steps", help=_LIKE, span=whole)
@@ -119,7 +121,7 @@ def _own(node: Node | None, steps: Sequence[_Step], path: SpecPath, setting: _Se
 
 
 def _next(steps: Sequence[_Step], path: SpecPath) -> Sequence[_Step]:
-    """The steps from here on: a block's name has a dot in it, and a stage's rows go unsaid."""
+    """The steps from here on: a block's name has a dot in it, and `rows` may be left out."""
     first, *rest = steps
     if path == ("aux",) and rest:
         word = f"{first.word}.{rest[0].word}"
@@ -239,12 +241,12 @@ def _row(row: Row, text: str, steps: Sequence[_Step], setting: _Setting) -> str:
 
 
 _FIELDS: Final = {"cardinality": "C", "padding": "pad"}
-_UNSAID: Final = {"at", "bare", "kind"}
+_NOT_SETTABLE: Final = {"at", "bare", "kind"}
 
 
 def _layer(layer: HeadLayer, steps: Sequence[_Step], setting: _Setting) -> str:
     step, *rest = steps
-    words = {_FIELDS.get(f.name, f.name): f for f in fields(layer) if f.name not in _UNSAID}
+    words = {_FIELDS.get(f.name, f.name): f for f in fields(layer) if f.name not in _NOT_SETTABLE}
     if step.word not in words:
         raise _unknown(step, f"{format_layer(layer)!r} has no {step.word!r}", words)
     if rest:

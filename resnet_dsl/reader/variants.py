@@ -49,7 +49,7 @@ def _base(node: Node, folder: Path | None) -> Path:
             span=node.span,
         )
     if folder is None:
-        raise fail("extends", "a text extends zoo names only, no files", span=node.span)
+        raise fail("extends", "a spec read from a string can extend zoo names only", span=node.span)
     path = folder / reference
     if not real(path).is_relative_to(real(folder)):
         raise fail(

@@ -34,6 +34,7 @@ def unit_terms(layers: Sequence[Layer], start: int, context: BlockContext) -> Bl
             case [*opening, ir.Residual() as residual]:
                 return _residual(residual, opening, LayerPath((start + len(opening),)), context)
             case [ir.Parallel(branches)]:
+                _refuse_empty(branches, LayerPath((start,)))
                 paths = [_path(ir.steps(b), LayerPath((start, i))) for i, b in enumerate(branches)]
                 written = [term for written, _ in paths for term in written]
                 return _joined(paths, _outside_of_blocks(written))
@@ -46,6 +47,11 @@ def unit_terms(layers: Sequence[Layer], start: int, context: BlockContext) -> Bl
     except ConflictError:
         what = "a block with two kinds of norms or activations"
         raise unsupported(LayerPath((start,)), what) from None
+
+
+def _refuse_empty(branches: Sequence[Layer], path: LayerPath) -> None:
+    if not all(map(ir.steps, branches)):
+        raise unsupported(path, "a branch without layers")
 
 
 def _plain(layers: Sequence[Layer], start: int, context: BlockContext) -> BlockTerms:
@@ -84,6 +90,7 @@ def _residual(
     bodies = [(LayerPath((*path, "body")), first, steps[first:])]
     match steps[first:]:
         case (ir.Parallel(branches),):
+            _refuse_empty(branches, path)
             bodies = [
                 (LayerPath((*path, "body", i)), 0, ir.steps(part))
                 for i, part in enumerate(branches)

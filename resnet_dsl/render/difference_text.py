@@ -17,7 +17,7 @@ _NAMES: Final = {"macs": "MACs", "receptive_field": "receptive field"}
 def diff_lines(diff: Diff) -> list[str]:
     """What differs, part by part and in total; one line where nothing does."""
     if diff.equal:
-        return [f"equal: {diff.a} and {diff.b} are one network"]
+        return [f"equal: {diff.a} and {diff.b} are the same network"]
     margin = max(len(part.name) for part in diff.parts) + 2
     lines = [f"{diff.a} and {diff.b} differ"]
     if diff.refused:

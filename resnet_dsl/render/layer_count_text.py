@@ -22,5 +22,5 @@ def arithmetic(counts: LayerCounts) -> list[str]:
         f"{sum} = {counts.layers} layers",
         f"not counted: {others}",
         f"all convolutions: {counts.convolutions}; with fully connected layers: {counts.weighted}",
-        f"modules as torch prints them: {counts.modules}; without parts: {counts.leaf_modules}",
+        f"modules as torch prints them: {counts.modules}; without children: {counts.leaf_modules}",
     ]

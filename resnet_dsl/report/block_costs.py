@@ -62,7 +62,7 @@ class RowBlocks:
     """The block of a row, the first of `blocks`, and others in its place.
 
     Its stage has `count` of it, on maps of the size `output`; `width` is the w of the formulas. It
-    `repeats` where it gets what it gives; else it is the last one of its row.
+    `repeats` if its input and output sizes are equal; else it is the last block of its row.
     """
 
     stage: str
@@ -170,7 +170,7 @@ class _Counted:
 def _repeated(
     row: Row, settings: Settings, size: Shape, dilation: int = 1
 ) -> list[Visit[Size]] | None:
-    """The nodes of a block that gets what it gives, after another; None where it cannot."""
+    """The nodes of a block of equal input and output size; None where there is none."""
     if settings.shortcut == "none":
         return None
     keys = {field.name: getattr(settings, field.name) for field in fields(settings)}

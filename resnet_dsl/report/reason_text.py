@@ -9,6 +9,7 @@ from resnet_dsl.elaboration.reasons import (
     AddedNorm,
     Addition,
     AntiAliasing,
+    Concatenation,
     FlattenedInput,
     InsertedDilation,
     InsertedStride,
@@ -39,7 +40,7 @@ def reason_text(reason: Reason, block_input: Size, output: Size) -> str:
             cause = f"in place of a stride (output stride {output_stride})"
             return f"dilation {rate}: {cause if output_stride else stage}"
         case AntiAliasing(stride=1):
-            return "anti-aliasing: stays a filter where dilation stands for the stride"
+            return "anti-aliasing: a filter with stride 1, since dilation replaces the stride"
         case AntiAliasing(stride=stride):
             return f"anti-aliasing: strides by {stride} after the convolution"
         case AddedNorm(kind=kind):
@@ -52,6 +53,8 @@ def reason_text(reason: Reason, block_input: Size, output: Size) -> str:
             return f"drop path: {p:.3g} of {rate:g}, linear over the blocks"
         case Addition(shortcut=shortcut):
             return f"{shortcut} shortcut"
+        case Concatenation(branches=branches):
+            return f"{branches} branches side by side"
         case FlattenedInput():
             return "fc takes a vector"
         case _:

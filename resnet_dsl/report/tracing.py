@@ -99,9 +99,9 @@ def _check_part(parts: Sequence[Part], stage: str | None, block: int | None) -> 
     if block is not None and (part is None or not 0 < block <= len(part.blocks)):
         count = len(part.blocks) if part else 0
         what = (
-            f"{stage} has no block {block}, it has {count}" if part else "a block without a stage"
+            f"{stage} has no block {block}, it has {count}" if part else "a block needs its stage"
         )
-        raise fail("value", what, help="blocks of a stage count from 1: name both")
+        raise fail("value", what, help="give a stage, and a block number from 1")
 
 
 def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
@@ -145,8 +145,6 @@ def _line(
 ) -> TraceLine:
     node, (before, _), (after, field) = visit.node, visit.before, visit.after
     leaf = None if isinstance(node, Residual | Parallel) else node
-    if isinstance(node, Parallel):
-        why = f"{len(node.branches)} branches side by side"
     return TraceLine(
         path=name,
         op=node_op(node),

@@ -43,7 +43,7 @@ def variant(name: str, base: str, spec: Spec) -> str:
     >>> from resnet_dsl import load
     >>> text = variant("mine", "cifar/resnet20", load("cifar/resnet20"))
     >>> print("\\n".join(text.splitlines()[:6]))
-    # A variant of cifar/resnet20: take the # from what differs here, and change it
+    # A variant of cifar/resnet20: uncomment and change what differs
     name: mine
     extends: cifar/resnet20
     # input: 3x32x32
@@ -54,7 +54,7 @@ def variant(name: str, base: str, spec: Spec) -> str:
     shared = [line for line in write(spec).splitlines() if not _OWN.match(line)]
     read_text("\n".join([name_line, *shared]))  # a bad name is refused
     lines = [
-        f"# A variant of {base}: take the # from what differs here, and change it",
+        f"# A variant of {base}: uncomment and change what differs",
         name_line,
         f"extends: {scalar(base)}",
         *(f"# {line}" for line in shared),

@@ -140,20 +140,32 @@ BLOCK = {f"layer1.0.conv{i}.weight": torch.zeros(8, 8, 3, 3) for i in (1, 2)}
         ({"state_dict": {"conv.weight": [1.0]}}, "holds no weights"),
         ({**STATE, "arguments": "lr=1"}, "arguments hold no tensors"),
         ({"model": NUMBERED}, "3 hold no tensors"),
-        ({"a": torch.zeros(8)}, "a: weights of no layer"),
+        ({"a": torch.zeros(8)}, "a: these weights belong to no"),
         (
             {"conv1.weight": STATE["conv1.weight"], "module.conv1.weight": STATE["conv1.weight"]},
-            "conv1.weight and module.conv1.weight are one key without their wrappings",
+            "conv1.weight and module.conv1.weight become one key when prefixes are removed",
         ),
-        (STATE, "conv1, …: no blocks, and no plain network that is known here"),
+        (STATE, "conv1, …: neither a residual network nor a known plain network"),
         ({**STATE, "a." * 99 + "weight": torch.zeros(3)}, "a.a."),
-        ({**STATE, "\x1b[31m.weight": torch.zeros(3)}, "?[31m.weight: weights of no layer"),
-        ({**STATE, "embedding": torch.zeros(3, 3)}, "embedding: weights of no layer"),
-        ({**STATE, "scale.weight": torch.zeros(3)}, "scale.weight: weights of no layer"),
-        ({**STATE, "wide.weight": torch.zeros(3, 3, 1, 7)}, "wide.weight: weights of no layer"),
+        (
+            {**STATE, "\x1b[31m.weight": torch.zeros(3)},
+            "?[31m.weight: these weights belong to no",
+        ),
+        (
+            {**STATE, "embedding": torch.zeros(3, 3)},
+            "embedding: these weights belong to no",
+        ),
+        (
+            {**STATE, "scale.weight": torch.zeros(3)},
+            "scale.weight: these weights belong to no",
+        ),
+        (
+            {**STATE, "wide.weight": torch.zeros(3, 3, 1, 7)},
+            "wide.weight: these weights belong to no",
+        ),
         (
             {**STATE, **BLOCK, "layer1.0.conv3.weight": torch.zeros(8, 5, 1, 1)},
-            "layer1.0: convolutions whose channels do not follow one another",
+            "layer1.0: the channels of its convolutions do not match",
         ),
         (
             {**STATE, **BLOCK, "layer1.0.se.fc.weight": torch.zeros(2, 8)},

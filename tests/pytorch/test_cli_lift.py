@@ -208,7 +208,7 @@ def test_a_part_way_spec_says_where_it_ends() -> None:
     why = "layer2.1: torch.abs is not supported"
     assert f"  # conv3_x is followed by what is not supported: {why}\nhead: []\n" in result.stdout
     assert result.stderr == (
-        "undetermined: drop path, dropout and auxiliary heads: none (not read in a part)\n"
+        "undetermined: drop path, dropout and auxiliary heads: none (not read with partial)\n"
         f"lifted up to what is not supported: {why}\nwrote w.pt\n"
     )
     spec = loads(result.stdout)

@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_model_of_torchvision_is_its_spec() -> None:
     result = run("diff", "resnet18", "torchvision:resnet18")
     assert result.exit_code == 0
-    assert result.stdout == "equal: resnet18 and torchvision:resnet18 are one network\n"
+    assert result.stdout == "equal: resnet18 and torchvision:resnet18 are the same network\n"
     assert result.stderr == ""
 
 
@@ -111,7 +111,7 @@ def test_weights_are_compared_and_what_they_do_not_show_is_said() -> None:
     result = run("diff", "w.pth", str(spec_text), "--input", "3x176x176")
     assert (result.exit_code, result.stdout) == (
         0,
-        f"equal: w.pth and {spec_text} are one network\n",
+        f"equal: w.pth and {spec_text} are the same network\n",
     )
     assert "w.pth: undetermined: stride: 1, 2, 2, 2 (of the stages, one by one)\n" in result.stderr
 

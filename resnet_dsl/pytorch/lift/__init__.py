@@ -45,7 +45,7 @@ def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lift
         prefix = _longest_prefix(graph, shape) if partial and graph.outputs else None
         if prefix is None:
             raise
-        unread = Undetermined(_IN_TRAINING, "none", "not read in a part")
+        unread = Undetermined(_IN_TRAINING, "none", "not read with partial")
         return _lifted(model, *prefix, [unread], refused=error.diagnostics[0].message)
 
 
@@ -68,7 +68,7 @@ def _whole(model: nn.Module, shape: Shape, graph: Graph) -> Lifted:
             why = "training computes other layers"
             undetermined.append(Undetermined(_IN_TRAINING, "none", why))
     if names.frozen or trained_names.frozen:
-        why = "frozen here: it trains with the statistics that it has"
+        why = "frozen in this model: training uses the stored statistics"
         undetermined.append(Undetermined("batch norm in training", "that of the batch", why))
     return _lifted(model, network, names, undetermined)
 

@@ -241,7 +241,7 @@ def _padded(here: Operation) -> Layer:
 
 
 def zeros(value: object) -> bool:
-    """Whether all of a map is zero by the way it is named_zeros."""
+    """Whether a map is all zeros, by the operation that creates it."""
     if not isinstance(value, Operation | Formula):
         return False
     named_zeros = value.name in {"zeros", "zeros_like", "new_zeros"}

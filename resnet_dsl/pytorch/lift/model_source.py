@@ -130,7 +130,7 @@ def _called(module: str, call: str) -> nn.Module:
 
 
 def _imported(module: str) -> ModuleType:
-    """A module by name, also beside the user's feet, as `python -m` finds it."""
+    """A module by name, also from the current folder, as `python -m` finds it."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
