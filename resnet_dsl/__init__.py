@@ -227,8 +227,9 @@ def diff(
     """What differs between two networks, each a path, a zoo name, a Spec or a Network.
 
     A text may also name a model or a file of weights, as for `resnet-dsl lift`: it is lifted first,
-    which needs torch. `input` takes the place of both own sizes, `overrides` hold for both, `names`
-    are printed for them. Raises `SpecError` where one is not a network, or cannot take that input.
+    which needs torch, whether or not a spec can express a model. `input` takes the place of both
+    own sizes, `overrides` hold for both, `names` are printed for them. Raises `SpecError` where one
+    is not a network, or cannot take that input.
 
     >>> diff("resnet50", "resnet50").equal
     True
@@ -238,13 +239,14 @@ def diff(
     from resnet_dsl.report.differences import diff
     from resnet_dsl.sources.resolve import is_lifted_source
 
-    sources, notes = [a, b], list[str]()
+    sources, notes, labels = [a, b], list[str](), list(names or (None, None))
     for i, source in enumerate(sources):
         if isinstance(source, str) and is_lifted_source(source):
-            from resnet_dsl.pytorch.verified_lift import verified_lift
+            from resnet_dsl.pytorch.verified_lift import verified_network
 
-            lifted = verified_lift(source, input=input).lifted
-            sources[i] = lifted.spec
+            lifted = verified_network(source, input)
+            sources[i], labels[i] = lifted.network, labels[i] or source
             notes += [f"{source}: undetermined: {choice}" for choice in lifted.undetermined]
-    differences = diff(sources[0], sources[1], input, overrides, names=names)
+    first, second = labels
+    differences = diff(sources[0], sources[1], input, overrides, names=(first, second))
     return replace(differences, notes=tuple(notes))

@@ -14,7 +14,7 @@ settings.register_profile(
     "plain", deadline=None, max_examples=40, suppress_health_check=list(HealthCheck)
 )
 settings.register_profile("quick", settings.get_profile("plain"), max_examples=10)
-settings.register_profile("exhaustive", settings.get_profile("plain"), max_examples=2000)
+settings.register_profile("exhaustive", settings.get_profile("plain"), max_examples=1000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,7 +51,7 @@ from resnet_dsl.notation.terms import (
     ZeroPad,
 )
 
-FEW = min(500, settings().max_examples)
+FEW = min(300, settings().max_examples)
 """How many random specs are built or looked at closely, which takes longer than reading them."""
 
 WIDTHS = st.sampled_from([4, 8, 12, 16])

@@ -15,15 +15,15 @@ from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.pytorch.building import build_model
-from resnet_dsl.pytorch.lift import lift_model
+from resnet_dsl.pytorch.lift import lift_model, lift_network
 from resnet_dsl.pytorch.lift.export import mode
 from resnet_dsl.pytorch.lift.model_source import file_of, model_of
 from resnet_dsl.pytorch.lift.weight_files import carried, read
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_state
 from resnet_dsl.reader.files import check_place, whole
-from resnet_dsl.sources.lifted import Lifted, spec_text
-from resnet_dsl.sources.resolve import resolve
+from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, spec_text
+from resnet_dsl.sources.resolve import Resolved, resolve
 from resnet_dsl.sources.specs import loads
 
 TOLERANCE: Final = 1e-3
@@ -80,7 +80,7 @@ def verified_lift(
         result = _with_text(lifted, source, named.name)
         state = model.state_dict()
     if verify or weights:
-        again, tensors = _built(result, state)
+        again, tensors = _built(resolve(loads(result.text)), result.lifted, state)
         result = replace(result, tensors=len(result.lifted.weights))
         if model is not None and verify and not result.lifted.refused:
             result = replace(result, verified=_compared(again, model, result.lifted.network.input))
@@ -99,13 +99,27 @@ def _with_text(lifted: Lifted, source: str, name: str | None) -> VerifiedLift:
     return VerifiedLift(lifted=lifted, text=spec_text(lifted, source))
 
 
-def _built(result: VerifiedLift, state: Mapping[str, Tensor]) -> tuple[Net, dict[str, Tensor]]:
-    """The model of the lifted spec with the weights of the source, and these under our names."""
+def verified_network(source: str, input: Input | None = None) -> LiftedNetwork:
+    """The network of a model or a file of weights that is named, verified as by `verified_lift`.
+
+    No spec needs to express the network of a model.
+    """
+    if file_of(source) is not None:
+        return verified_lift(source, input=input).lifted
+    named = model_of(source)
+    lifted = lift_network(named.model, input_shape(input) or named.input)
+    again, _ = _built(resolve(lifted.network), lifted, named.model.state_dict())
+    _compared(again, named.model, lifted.network.input)
+    return lifted
+
+
+def _built(
+    resolved: Resolved, lifted: LiftedNetwork, state: Mapping[str, Tensor]
+) -> tuple[Net, dict[str, Tensor]]:
+    """The model of what was lifted with the weights of the source, and these under our names."""
     some = next(value for value in state.values() if value.is_floating_point())
-    model = build_model(
-        resolve(loads(result.text)), init=False, device=some.device, dtype=some.dtype
-    )
-    tensors = carried(result.lifted, state)
+    model = build_model(resolved, init=False, device=some.device, dtype=some.dtype)
+    tensors = carried(lifted, state)
     model.load_state_dict(tensors)
     return model.eval(), tensors
 

@@ -111,7 +111,7 @@ def diff(
     input: Input | None = None,
     overrides: Sequence[str] = (),
     *,
-    names: tuple[str, str] | None = None,
+    names: tuple[str | None, str | None] = (None, None),
 ) -> Diff:
     """What differs between two networks, each a path, a zoo name, a Spec or a Network.
 
@@ -119,9 +119,8 @@ def diff(
     them. Raises `SpecError` where one is not a network, or cannot take that input.
     """
     shape = input_shape(input)
-    given = names or (None, None)
     sides = [
-        _side(source, shape, overrides, given[i] or "ab"[i], named=given[i] is not None)
+        _side(source, shape, overrides, names[i] or "ab"[i], named=names[i] is not None)
         for i, source in enumerate((a, b))
     ]
     left, right = sides

@@ -29,18 +29,26 @@ class Undetermined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
-    """A spec and its network, from a model or a file of weights.
+class LiftedNetwork:
+    """A network from a model, whether or not a spec can express it.
 
     `weights` has the source's name for each weight of ours (torchvision's naming), `undetermined`
-    the choices that the source does not show, each with the default that the spec has. Where only
-    the layers before an unsupported one were lifted, `refused` is that.
+    the choices that the source does not show, each with its default.
     """
 
-    spec: Spec
     network: Network
     weights: dict[str, str]
     undetermined: tuple[Undetermined, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted(LiftedNetwork):
+    """A spec and its network, from a model or a file of weights.
+
+    Where only the layers before an unsupported one were lifted, `refused` is that.
+    """
+
+    spec: Spec
     refused: str | None = None
 
 

@@ -10,7 +10,7 @@ import pytest
 import timm
 import torch
 
-from resnet_dsl import build
+from resnet_dsl import build, diff
 from tests.command import run
 
 MODELS = """
@@ -29,6 +29,19 @@ def bottleneck(v1=False):
     for block in (layer[0] for layer in (model.layer2, model.layer3, model.layer4) if v1):
         block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
     return model
+
+
+class Inverted(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def inverted(depth):
+    norm, narrow, wide = nn.BatchNorm2d, nn.Conv2d(3, 8, 3, padding=1, bias=False), []
+    for _ in range(depth):
+        first, last = nn.Conv2d(8, 16, 1, bias=False), nn.Conv2d(16, 8, 1, bias=False)
+        wide.append(Inverted(first, norm(16), nn.ReLU6(), last, norm(8)))
+    return nn.Sequential(narrow, norm(8), *wide)
 
 
 def flat(width=8):
@@ -101,6 +114,15 @@ def test_v1_and_v1_5_of_a_model_differ_in_one_word() -> None:
     parts = json.loads(result.stdout)["parts"]
     words = [(part["name"], word) for part in parts for word in part["keys"]]
     assert words == [("all stages", {"key": "stride_on", "a": "spatial", "b": "first"})]
+
+
+def test_models_without_a_spec_are_compared_layer_by_layer() -> None:
+    difference = diff("drawn_models:inverted(2)", "drawn_models:inverted(3)", "3x12x12")
+    (part,) = [part for part in difference.parts if part.keys]
+    assert (difference.by_layer, difference.refused) == (True, "drawn_models:inverted(2)")
+    before, after = part.params
+    assert after - before == (8 * 16 + 16 * 8) + 2 * (16 + 8)
+    assert diff("drawn_models:inverted(2)", "drawn_models:inverted(2)", "3x12x12").equal
 
 
 def test_weights_are_compared_and_what_they_do_not_show_is_said() -> None:

@@ -28,7 +28,7 @@ from resnet_dsl.pytorch.lift.graph_layers import Reader
 from resnet_dsl.pytorch.lift.leaf_operations import Names
 from resnet_dsl.recovery import recover
 from resnet_dsl.recovery.unit_terms import drop_path
-from resnet_dsl.sources.lifted import Lifted, Undetermined
+from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
 
 _SHARED: Final = "a weight that two layers share is not supported"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
@@ -40,16 +40,33 @@ def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lift
     assert shape is not None
     graph = exported(model, shape, training=False)
     try:
-        return _whole(model, shape, graph)
+        return _with_spec(_whole(model, shape, graph))
     except SpecError as error:
         prefix = _longest_prefix(graph, shape) if partial and graph.outputs else None
         if prefix is None:
             raise
         unread = Undetermined(_IN_TRAINING, "none", "not read with partial")
-        return _lifted(model, *prefix, [unread], refused=error.diagnostics[0].message)
+        return _with_spec(_lifted(model, *prefix, [unread]), error.diagnostics[0].message)
 
 
-def _whole(model: nn.Module, shape: Shape, graph: Graph) -> Lifted:
+def lift_network(model: nn.Module, input: Input) -> LiftedNetwork:
+    """The network of a model, whether or not a spec can express it."""
+    shape = input_shape(input)
+    assert shape is not None
+    return _whole(model, shape, exported(model, shape, training=False))
+
+
+def _with_spec(lifted: LiftedNetwork, refused: str | None = None) -> Lifted:
+    return Lifted(
+        spec=recover(lifted.network),
+        network=lifted.network,
+        weights=lifted.weights,
+        undetermined=lifted.undetermined,
+        refused=refused,
+    )
+
+
+def _whole(model: nn.Module, shape: Shape, graph: Graph) -> LiftedNetwork:
     """All that is computed, in evaluation and in training."""
     names, trained_names = Names(training=False), Names(training=True)
     network = Reader(names).network(graph, shape)
@@ -94,10 +111,8 @@ def _lifted(
     network: Network,
     names: Names,
     undetermined: Sequence[Undetermined],
-    refused: str | None = None,
-) -> Lifted:
+) -> LiftedNetwork:
     _assert_unshared(model, network, names)
-    spec = recover(network)
     counters = {name for name, _ in model.named_buffers() if name.endswith(COUNTER)}
     ours = leaf_names(network)
     weights = {}
@@ -107,13 +122,7 @@ def _lifted(
         counter = names.of(leaf).get("running_mean", "").replace("running_mean", COUNTER)
         if counter in counters:
             weights[f"{ours[path]}.{COUNTER}"] = counter
-    return Lifted(
-        spec=spec,
-        network=network,
-        weights=weights,
-        undetermined=tuple(undetermined),
-        refused=refused,
-    )
+    return LiftedNetwork(network=network, weights=weights, undetermined=tuple(undetermined))
 
 
 def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:

@@ -16,7 +16,7 @@ from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.naming import Naming, is_stored, state_keys
 from resnet_dsl.pytorch.file_contents import is_safetensors, listed, printable, read_checkpoint
-from resnet_dsl.sources.lifted import Lifted, Undetermined
+from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
 
 WRAPPINGS: Final = (
     *("state_dict", "model", "model_state", "model_state_dict", "net"),
@@ -85,7 +85,7 @@ def _unwrapped(
 
 
 def carried(
-    lifted: Lifted, state: Mapping[str, Tensor], naming: Naming = "torchvision"
+    lifted: LiftedNetwork, state: Mapping[str, Tensor], naming: Naming = "torchvision"
 ) -> dict[str, Tensor]:
     """The source's tensors under a library's names; counters that it does not have begin at 0.
 
