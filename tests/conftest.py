@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 TORCH_DOCTEST = re.compile(r"resnet_dsl(\.pytorch\..*|\.(build|lift|lift_checkpoint|convert))")
 
 settings.register_profile(
-    "plain", deadline=None, max_examples=40, suppress_health_check=list(HealthCheck)
+    "plain", deadline=None, max_examples=20, suppress_health_check=list(HealthCheck)
 )
 settings.register_profile("quick", settings.get_profile("plain"), max_examples=10)
 settings.register_profile("exhaustive", settings.get_profile("plain"), max_examples=1000)

@@ -14,11 +14,10 @@ from resnet_dsl.language.spec import Expect, Init
 
 SAMPLE = {
     "timm/ecaresnet26t",
-    "timm/ecaresnet50d_pruned",
     "timm/resnet18d",
     "timm/resnet50_gn",
-    "timm/resnetaa50d",
-    "timm/resnetblur50",
+    "timm/resnetaa34d",
+    "timm/resnetblur18",
     "timm/resnetrs50",
     "timm/resnetv2_18d",
     "timm/resnetv2_50d_evos",

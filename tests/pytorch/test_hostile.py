@@ -323,7 +323,7 @@ def test_parameters_as_old_torch_wrote_them_are_read(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=min(150, 3 * settings().max_examples))
 def test_damaged_files_are_read_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -17,7 +17,7 @@ from tests.pytorch.reference import (
 )
 from tests.specs import chosen
 
-SIZE = {"resnet18": (2, 3, 224, 224), "resnet50": (2, 3, 224, 224)}
+SIZE = {"resnet18": (2, 3, 224, 224)}
 SMALL = (2, 3, 75, 83)
 
 
