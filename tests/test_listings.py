@@ -9,8 +9,8 @@ import pytest
 
 from resnet_dsl import load
 from resnet_dsl.elaboration import elaboration_of
-from resnet_dsl.folds.shape import SIZE_RULES
-from resnet_dsl.folds.walk import Visit, walk
+from resnet_dsl.folds.shape import sized_visits
+from resnet_dsl.folds.walk import Visit
 from resnet_dsl.ir import Conv, LayerPath, Pool, Shape, Size
 
 FOLDER = Path(__file__).parent / "listings"
@@ -38,19 +38,13 @@ def test_layers_agree_with_the_listing(name: str) -> None:
     stages = {
         i: (stage, i - r.layers.start + 1) for stage, r in actual.stages.items() for i in r.layers
     }
-    size = actual.network.input
+    size: Size = actual.network.input
     lines = []
     for i, layer in enumerate(actual.network.layers):
         stage, number = stages.get(i, ("conv1", 0))
-        visits = walk(layer, size, SIZE_RULES, LayerPath((i,)))
-        while True:
-            try:
-                line = listed(next(visits), stage, str(number or ""))
-            except StopIteration as end:
-                size = end.value
-                break
-            if line:
-                lines.append(line)
+        visits, size = sized_visits(layer, size, LayerPath((i,)))
+        steps = (listed(visit, stage, str(number or "")) for visit in visits)
+        lines += [line for line in steps if line]
     with (FOLDER / f"{name}_224.csv").open(newline="") as file:
         _, *expected = csv.reader(file)
     assert lines == expected

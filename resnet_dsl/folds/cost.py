@@ -7,10 +7,19 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import TypeAlias
 
-from resnet_dsl.folds.count import activations, blur_macs, buffers, depth, macs, params
+from resnet_dsl.folds.count import (
+    activations,
+    blur_macs,
+    buffers,
+    depth,
+    leaf_buffers,
+    leaf_params,
+    macs,
+    params,
+)
 from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.shape import sized_visits
-from resnet_dsl.ir import Layer, LayerPath, Network, Shape, Size
+from resnet_dsl.ir import Layer, LayerPath, Network, Parallel, Residual, Shape, Size
 
 Indexed: TypeAlias = tuple[int, Layer]
 """A layer with its index in its network."""
@@ -45,12 +54,16 @@ class Cost:
         return Cost(**{key.name: count * getattr(self, key.name) for key in fields(Cost)})
 
 
+CostCache: TypeAlias = IdentityCache[tuple[Cost, Size]]
+"""For a layer and the size before it, its cost and the size after it."""
+
+
 class Costs:
     """Costs of layers one after the other; `size` is the size so far."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, cache: CostCache | None = None) -> None:
         self.size = size
-        self._cache = IdentityCache[tuple[Cost, Size]]()
+        self._cache = CostCache() if cache is None else cache
 
     def of(self, layers: Iterable[Indexed]) -> Cost:
         """The cost of the next layers, all together; may raise `ShapeError`."""
@@ -74,11 +87,13 @@ class Costs:
         known = self._cache.get(layer, self.size)
         if known is None:
             visits, after = sized_visits(layer, self.size, LayerPath((i,)))
+            nodes = [visit.node for visit in visits]
+            leaves = [node for node in nodes if not isinstance(node, Residual | Parallel)]
             cost = Cost(
                 layers=depth(layer),
-                params=params(layer),
+                params=sum(map(leaf_params, leaves)),
                 macs=macs(visits),
-                buffers=buffers(layer),
+                buffers=sum(map(leaf_buffers, leaves)),
                 activations=activations(visits),
                 blur_macs=blur_macs(visits),
             )
@@ -87,7 +102,9 @@ class Costs:
         return cost
 
 
-def network_cost(network: Network, input: Shape | None = None) -> Cost:
+def network_cost(
+    network: Network, input: Shape | None = None, cache: CostCache | None = None
+) -> Cost:
     """The cost of a network for one image, at its own input or another one.
 
     Auxiliary classifiers, which run in training only, count with params and buffers alone. May
@@ -97,7 +114,7 @@ def network_cost(network: Network, input: Shape | None = None) -> Cost:
     >>> network_cost(elaborate(load("resnet18"))).layers
     18
     """
-    cost = Costs(input or network.input).of(enumerate(network.layers))
+    cost = Costs(input or network.input, cache).of(enumerate(network.layers))
     for auxiliary in network.auxiliaries:
         for layer in auxiliary.layers:
             cost += Cost(params=params(layer), buffers=buffers(layer))

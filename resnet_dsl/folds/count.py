@@ -62,7 +62,12 @@ def leaf_params(leaf: Leaf) -> int:
 
 def buffers(layer: Layer) -> int:
     """Numbers that a model keeps and does not learn: running statistics, and their counters."""
-    return sum(_scalars(leaf)[1] for _, leaf in leaves(layer))
+    return sum(leaf_buffers(leaf) for _, leaf in leaves(layer))
+
+
+def leaf_buffers(leaf: Leaf) -> int:
+    """Statistics and counters of one leaf."""
+    return _scalars(leaf)[1]
 
 
 @lru_cache(maxsize=1024)

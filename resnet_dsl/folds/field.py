@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
 from resnet_dsl.folds.identity_cache import IdentityCache
-from resnet_dsl.folds.walk import Rules, collect, walk
+from resnet_dsl.folds.walk import Rules, walk
 from resnet_dsl.ir import (
     ROOT,
     AdaptivePool,
@@ -88,7 +88,7 @@ class Fields:
         """
         known = self._cache.get(layer, before)
         if known is None:
-            known = self._cache.put(layer, collect(walk(layer, before, FIELD_RULES))[1], before)
+            known = self._cache.put(layer, walk(layer, before, FIELD_RULES)[1], before)
         return known
 
     def after_all(self, layers: Iterable[Layer], before: Field) -> Field:

@@ -12,7 +12,7 @@ from typing import assert_never
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.vocabulary import leaf_terms
-from resnet_dsl.folds.walk import Rules, Visit, collect, walk
+from resnet_dsl.folds.walk import Rules, Visit, walk
 from resnet_dsl.ir import (
     ROOT,
     AdaptivePool,
@@ -59,7 +59,7 @@ def sized_visits(
     >>> str(size)
     '64x56x56'
     """
-    return collect(walk(layer, size, SIZE_RULES, path))
+    return walk(layer, size, SIZE_RULES, path)
 
 
 class Sizes:

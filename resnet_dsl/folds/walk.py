@@ -7,7 +7,7 @@ are in `folds.shape` and `folds.field`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -49,39 +49,45 @@ class Rules(Generic[T]):
 
 def walk(
     layer: Layer, value: T, rules: Rules[T], path: LayerPath = ROOT
-) -> Generator[Visit[T], None, T]:
-    """Yield every node in the order of computation; return the value after the layer.
+) -> tuple[list[Visit[T]], T]:
+    """Every node in the order of computation, and the value after the layer.
 
     Identities compute nothing and are left out.
 
     >>> from resnet_dsl.ir import Act, Conv
     >>> block = Residual(body=Conv(in_channels=8, out_channels=8, kernel=1), after=Act("relu"))
-    >>> [type(visit.node).__name__ for visit in walk(block, None, WITHOUT_VALUES)]
+    >>> [type(visit.node).__name__ for visit in walk(block, None, WITHOUT_VALUES)[0]]
     ['Conv', 'Residual', 'Act']
     """
+    visits: list[Visit[T]] = []
+    return visits, _walk(layer, value, rules, path, visits)
+
+
+def _walk(layer: Layer, value: T, rules: Rules[T], path: LayerPath, visits: list[Visit[T]]) -> T:
     match layer:
         case Sequence(layers):
             for i, inner in enumerate(layers):
-                value = yield from walk(inner, value, rules, LayerPath((*path, i)))
+                value = _walk(inner, value, rules, LayerPath((*path, i)), visits)
             return value
         case Residual(body=body, shortcut=shortcut, after=after):
-            left = yield from walk(body, value, rules, LayerPath((*path, "body")))
-            right = yield from walk(shortcut, value, rules, LayerPath((*path, "shortcut")))
+            left = _walk(body, value, rules, LayerPath((*path, "body")), visits)
+            right = _walk(shortcut, value, rules, LayerPath((*path, "shortcut")), visits)
             value = rules.add(left, right, path)
-            yield Visit(path, layer, value, value)
-            return (yield from walk(after, value, rules, LayerPath((*path, "after"))))
+            visits.append(Visit(path, layer, value, value))
+            return _walk(after, value, rules, LayerPath((*path, "after")), visits)
         case Parallel(branches):
-            values = []
-            for i, branch in enumerate(branches):
-                values.append((yield from walk(branch, value, rules, LayerPath((*path, i)))))
+            values = [
+                _walk(branch, value, rules, LayerPath((*path, i)), visits)
+                for i, branch in enumerate(branches)
+            ]
             value = rules.concatenate(values, path)
-            yield Visit(path, layer, value, value)
+            visits.append(Visit(path, layer, value, value))
             return value
         case Identity():
             return value
         case _:
             after_leaf = rules.leaf(layer, value, path)
-            yield Visit(path, layer, value, after_leaf)
+            visits.append(Visit(path, layer, value, after_leaf))
             return after_leaf
 
 
@@ -107,19 +113,9 @@ def both(first: Rules[S], second: Rules[T]) -> Rules[tuple[S, T]]:
     )
 
 
-def collect(visits: Generator[Visit[T], None, T]) -> tuple[list[Visit[T]], T]:
-    """All visits of a walk, and the value after it."""
-    collected: list[Visit[T]] = []
-    while True:
-        try:
-            collected.append(next(visits))
-        except StopIteration as end:
-            return collected, end.value
-
-
 def leaves(layer: Layer, path: LayerPath = ROOT) -> Iterator[tuple[LayerPath, Leaf]]:
     """Every leaf with its path, in the order of computation."""
-    for visit in walk(layer, None, WITHOUT_VALUES, path):
+    for visit in walk(layer, None, WITHOUT_VALUES, path)[0]:
         if not isinstance(visit.node, Residual | Parallel):
             yield visit.path, visit.node
 

@@ -124,7 +124,7 @@ def analyze(source: Source, input: Input | None = None, overrides: Sequence[str]
 def analysis_of(resolved: Resolved, input: Shape | None = None) -> Analysis:
     """The numbers of a resolved network, at its own input or another one."""
     size = input or resolved.network.input
-    costs = Costs(size)
+    costs = Costs(size, resolved.costs)
     with resolved.placing():
         parts = [_part(resolved, part, costs) for part in resolved.parts]
         auxiliaries = _auxiliaries(resolved, size)

@@ -111,8 +111,8 @@ def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
     for part, block, indices in _runs(resolved.parts):
         for i in indices:
             block_input, reasons = signal[0], elaboration.reasons[i] if elaboration else NO_REASONS
-            for visit in walk(network.layers[i], signal, _RULES, LayerPath((i,))):
-                signal = visit.after
+            visits, signal = walk(network.layers[i], signal, _RULES, LayerPath((i,)))
+            for visit in visits:
                 why = reasons.get(LayerPath(visit.path[1:]), ())
                 text = "; ".join(reason_text(r, block_input, visit.after[0]) for r in why)
                 yield _line(visit, part, block, _name(visit, names), text or None)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
 from resnet_dsl.elaboration import Elaboration, elaboration_of
 from resnet_dsl.folds.anatomy import anatomy
-from resnet_dsl.folds.cost import network_cost
+from resnet_dsl.folds.cost import CostCache, network_cost
 from resnet_dsl.folds.shape import ShapeError
 from resnet_dsl.ir import Conv, Network, Parallel, Residual
 from resnet_dsl.language.shipped import is_shipped
@@ -41,11 +41,15 @@ class Part(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """A network; where it was elaborated from a spec, how, and the tree of the spec's text."""
+    """A network; where it was elaborated from a spec, how, and the tree of the spec's text.
+
+    `costs` are those that were computed to check the spec.
+    """
 
     network: Network
     elaboration: Elaboration | None = None
     tree: Entries | None = None
+    costs: CostCache | None = None
 
     @property
     def spec(self) -> Spec | None:
@@ -150,9 +154,9 @@ def with_spec(source: Source, overrides: Sequence[str] = ()) -> Resolved:
 def checked(spec: Spec, tree: Entries | None = None) -> Resolved:
     """A validated spec, elaborated and held against its `expect:`."""
     with placing(tree):
-        elaboration = elaboration_of(spec)
-        check_expect(elaboration)
-    return Resolved(elaboration.network, elaboration, tree)
+        elaboration, costs = elaboration_of(spec), CostCache()
+        check_expect(elaboration, costs)
+    return Resolved(elaboration.network, elaboration, tree, costs)
 
 
 def check(source: Source, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
@@ -170,13 +174,13 @@ def check(source: Source, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ..
     return ()
 
 
-def check_expect(elaboration: Elaboration) -> None:
+def check_expect(elaboration: Elaboration, costs: CostCache | None = None) -> None:
     """`expect:` states facts; `SpecError` lists those that do not hold."""
     expect = elaboration.spec.expect
     keys = [key for key in ("layers", "params", "macs") if getattr(expect, key) is not None]
     if not keys:
         return
-    cost = network_cost(elaboration.network)
+    cost = network_cost(elaboration.network, cache=costs)
     faults = [
         Diagnostic(
             code="expect",
