@@ -41,7 +41,7 @@ KEYS: dict[Naming, Callable[[str], str | None]] = {
     "mmpretrain": mmpretrain_key,
     "detectron2": detectron2_key,
 }
-NAMES = ["resnet18", "resnet50"]
+NAMES = [pytest.param("resnet18", marks=pytest.mark.exhaustive), "resnet50"]
 
 
 def renamed(state: Mapping[str, Tensor], naming: Naming) -> dict[str, Tensor]:
