@@ -13,7 +13,7 @@ TORCH_DOCTEST = re.compile(r"resnet_dsl(\.pytorch\..*|\.(build|lift|lift_checkpo
 settings.register_profile(
     "plain", deadline=None, max_examples=20, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("quick", settings.get_profile("plain"), max_examples=10)
+settings.register_profile("quick", settings.get_profile("plain"), max_examples=5)
 settings.register_profile("exhaustive", settings.get_profile("plain"), max_examples=1000)
 
 

@@ -27,6 +27,7 @@ from resnet_dsl.ir import (
     Shape,
     Size,
 )
+from tests.specs import chosen
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "counting.md"
@@ -39,7 +40,7 @@ with (ROOT / "tests" / "models.csv").open(encoding="utf-8") as file:
 """torchvision's and timm's models, counted with torch at the input of their weights."""
 
 
-@pytest.mark.parametrize("source", MODELS)
+@pytest.mark.parametrize("source", chosen(MODELS))
 def test_a_spec_costs_what_the_librarys_model_costs(source: str) -> None:
     known = MODELS[source]
     cost = analyze(source, known["input"]).cost
