@@ -2,7 +2,7 @@
 
 The classes of `resnet_dsl.language.spec` are plain dataclasses; their annotations carry the
 constraints defined here. `core_schema` turns such a class into a schema of pydantic_core, which
-validates by itself and costs a quarter of pydantic's own classes at start-up; pydantic is loaded
+validates by itself and costs a third of pydantic's own classes at start-up; pydantic is loaded
 only to draw the JSON Schema from the same core schema.
 """
 
@@ -18,7 +18,6 @@ from typing import (
     Final,
     Literal,
     NamedTuple,
-    Protocol,
     Union,
     cast,
     get_args,
@@ -32,20 +31,6 @@ from pydantic_core.core_schema import CoreSchema
 from resnet_dsl.diagnostics import SpecError
 
 Definitions = dict[str, CoreSchema]
-
-
-class Constraint(Protocol):
-    """What an annotation adds to the schema of its type."""
-
-    def constrain(self, schema: Any) -> Any:
-        """The schema with the constraint."""
-
-
-class OwnSchema(Protocol):
-    """An annotation with a schema of its own, in place of that of its type."""
-
-    def schema(self, definitions: Definitions) -> CoreSchema:
-        """The schema."""
 
 
 class Description(NamedTuple):
