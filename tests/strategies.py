@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, get_args
 
 from hypothesis import assume, settings
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.shape import ShapeError, sized_visits
 from resnet_dsl.ir import ActKind, Layer, Network, Shape
+from resnet_dsl.language.activations import activation_value
 from resnet_dsl.language.spec import (
     Antialias,
     BatchNorm,
@@ -23,19 +24,25 @@ from resnet_dsl.language.spec import (
     FirstDilation,
     GroupNorm,
     Init,
-    Norm,
+    InstanceNorm,
+    LayerNorm,
     Order,
     Projection,
+    ProjectionInput,
     Scheme,
     Shortcut,
     Spec,
     Stage,
+    Standardized,
     StrideOn,
-    Weights,
 )
+from resnet_dsl.language.spec import Norm as NormSetting
 from resnet_dsl.notation.terms import (
+    Activation,
     AdaptivePool,
+    Add,
     BlurPool,
+    BothPools,
     Branch,
     Conv,
     Dropout,
@@ -44,19 +51,44 @@ from resnet_dsl.notation.terms import (
     Fc,
     Flatten,
     HeadLayer,
+    Identity,
+    L2Normalize,
+    LearnedScale,
+    Norm,
+    Normalize,
     Pool,
     Row,
+    Scale,
     Softmax,
+    SpatialAttention,
     SqueezeExcite,
+    ZeroChannels,
     ZeroPad,
 )
 
 FEW = min(300, settings().max_examples)
 """How many random specs are built or looked at closely, which takes longer than reading them."""
 
+WEIGHTS = ("plain", Standardized(), Standardized(formula="deviation", eps=1e-5))
 WIDTHS = st.sampled_from([4, 8, 12, 16])
 flags = st.none() | st.booleans()
 probabilities = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
+
+
+activation_terms = st.builds(
+    Activation, kind=st.sampled_from(["relu", "gelu", "hardswish", "mish", "softplus"])
+) | st.sampled_from(
+    [
+        Activation(kind="leaky_relu", number=0.1),
+        Activation(kind="elu", number=0.5),
+        Activation(kind="prelu"),
+        Activation(kind="prelu", shared=True),
+    ]
+)
+linear: st.SearchStrategy[Activation | Literal["linear"] | None] = st.sampled_from(
+    [None, None, None, None, "linear"]
+)
+activation_options = linear | activation_terms
 
 
 @st.composite
@@ -69,6 +101,8 @@ def convs(draw: st.DrawFn, *, bare: bool = False) -> Conv:
         dilation=draw(st.sampled_from([None, None, None, 1, 2])),
         padding=draw(st.sampled_from([None, None, None, None, 0, 1])),
         bias=draw(st.sampled_from([None, None, None, True, False])),
+        norm=None if bare else draw(st.sampled_from([None, None, None, None, False, True])),
+        activation=None if bare else draw(activation_options),
         bare=bare,
     )
 
@@ -85,46 +119,99 @@ def pools(draw: st.DrawFn) -> Pool:
     )
 
 
-dropouts = st.builds(Dropout, p=probabilities)
-attentions = st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4])) | st.builds(
-    EfficientChannelAttention, kernel=st.sampled_from([1, 3])
+dropouts = st.builds(Dropout, p=probabilities, of_channels=st.booleans())
+gates: st.SearchStrategy[ActKind] = st.sampled_from(["sigmoid", "sigmoid", "hardsigmoid", "tanh"])
+inner_norms = st.sampled_from([None, Norm(kind="batch"), Norm(kind="batch", eps=1e-3)])
+attentions = (
+    st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4]))
+    | st.builds(SqueezeExcite, ratio=st.sampled_from([1, 2]), fc=st.booleans(), bias=st.booleans())
+    | st.builds(
+        SqueezeExcite,
+        hidden=st.just(2),
+        norm=inner_norms,
+        activation=st.sampled_from(["relu", "silu", "hardswish"]),
+        gate=gates,
+        max_pool=st.booleans(),
+    )
+    | st.builds(EfficientChannelAttention, kernel=st.sampled_from([1, 3]))
+    | st.builds(
+        SpatialAttention, kernel=st.sampled_from([1, 3]), bias=st.booleans(), norm=inner_norms
+    )
+)
+norm_terms = st.sampled_from(
+    [
+        Norm(),
+        Norm(kind="batch"),
+        Norm(kind="batch", eps=1e-3, momentum="cumulative", affine=False),
+        Norm(kind="group", groups=2),
+        Norm(kind="instance", affine=True),
+        Norm(kind="layer", eps=1e-6),
+    ]
+)
+scales = st.sampled_from([Scale(factor=0.1), Scale(factor=-2.0), LearnedScale(), L2Normalize()])
+normalizations = st.sampled_from(
+    [Normalize(mean=(0.5,), std=(0.25,)), Normalize(mean=(0.1,) * 4, std=(0.3, 0.2, 0.1, 1.0))]
 )
 blurs = st.builds(BlurPool, stride=st.sampled_from([1, 2]))
 drop_paths = st.builds(DropPath, p=probabilities.map(lambda p: min(round(p, 6), 0.999999)))
 """Models compute with `1 - p`, which does not tell the last digits of `p`."""
 zero_pads = st.builds(ZeroPad, before=st.integers(0, 2), after=st.integers(1, 2))
-others = pools() | blurs | attentions | dropouts | drop_paths | zero_pads
+zero_channels = st.builds(ZeroChannels, before=st.sampled_from([0, 4]), after=st.just(4))
+others = st.one_of(
+    *(pools(), blurs, attentions, dropouts, drop_paths, zero_pads),
+    *(norm_terms, activation_terms, scales, normalizations, zero_channels),
+)
 row_layers = convs() | convs() | convs() | others
-branches: st.SearchStrategy[Branch] = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
-rows = st.builds(
-    Row,
-    branches=st.lists(branches, min_size=1, max_size=1).map(tuple)
-    | st.lists(branches, min_size=1, max_size=3).map(tuple),
-    repeats=st.integers(1, 4),
+layer_lists = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
+branches: st.SearchStrategy[Branch] = layer_lists | layer_lists | st.just((Identity(),))
+added = st.lists(norm_terms | activation_terms | attentions, min_size=1, max_size=2).map(tuple)
+bodies: st.SearchStrategy[Branch] = st.builds(
+    lambda body, after: (*body, Add(), *after), layer_lists, added
+)
+one_branch = st.tuples(layer_lists)
+rows = st.one_of(
+    st.builds(Row, branches=one_branch, repeats=st.integers(1, 4)),
+    st.builds(
+        Row,
+        branches=st.lists(branches, min_size=1, max_size=3).map(tuple),
+        repeats=st.integers(1, 4),
+    ),
+    st.builds(Row, branches=one_branch | st.tuples(bodies), shortcut=st.none() | branches),
 )
 head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
     convs(),
     convs(bare=True),
     others,
-    st.builds(AdaptivePool, side=st.sampled_from([1, 1, 2])),
-    st.builds(Fc, features=WIDTHS),
+    st.builds(
+        AdaptivePool, side=st.sampled_from([1, 1, 2]), kind=st.sampled_from(["average", "max"])
+    ),
+    st.builds(AdaptivePool, window=st.sampled_from(["whole", "height"])),
+    st.builds(BothPools, first=st.sampled_from(["average", "max"])),
+    st.builds(Fc, features=WIDTHS, bias=st.booleans(), activation=activation_options),
     st.builds(Flatten),
-    st.builds(Softmax),
+    st.builds(Softmax, log=st.booleans()),
 )
-activations = st.sampled_from(get_args(ActKind))
+activations = st.sampled_from(get_args(ActKind)) | activation_terms.map(activation_value)
 batch_norms = st.builds(
-    BatchNorm, eps=st.sampled_from([1e-5, 1e-3, 2.5e-7]), momentum=st.sampled_from([0.1, 0.01])
+    BatchNorm,
+    eps=st.sampled_from([1e-5, 1e-3, 2.5e-7]),
+    momentum=st.sampled_from([0.1, 0.01, "cumulative"]),
+    affine=st.sampled_from([True, True, False]),
 )
-no_norm: st.SearchStrategy[Norm] = st.just("none")
+other_norms = st.builds(InstanceNorm, affine=st.booleans()) | st.builds(LayerNorm)
+no_norm: st.SearchStrategy[NormSetting] = st.just("none")
 group_norms = st.builds(GroupNorm, groups=st.sampled_from([1, 2, 4]))
 active_norms = st.builds(EvoNorm, groups=st.sampled_from([1, 2, 4])) | st.builds(FilterResponseNorm)
-norms = no_norm | batch_norms | group_norms | active_norms
+norms = no_norm | batch_norms | group_norms | active_norms | other_norms
 keys = {
     "stride_on": st.none() | st.sampled_from(get_args(StrideOn)),
     "shortcut": st.none() | st.sampled_from(get_args(Shortcut)),
     "projection": st.none() | st.sampled_from(get_args(Projection)),
     "order": st.none() | st.sampled_from(get_args(Order)),
-    "weights": st.none() | st.sampled_from(get_args(Weights)),
+    "projection_input": st.none() | st.sampled_from(get_args(ProjectionInput)),
+    "final_norm": st.none() | st.booleans(),
+    "after": st.none() | st.just("none") | activations,
+    "weights": st.sampled_from([None, None, *WEIGHTS]),
     "first_dilation": st.none() | st.sampled_from(get_args(FirstDilation)),
     "antialias": st.none() | st.sampled_from(get_args(Antialias)),
     "norm": st.none() | norms,
@@ -194,7 +281,11 @@ def specs(draw: st.DrawFn) -> Spec:
         output_stride=draw(st.sampled_from([None, None, None, 8])),
     )
     shortcuts = {name: spec.settings(stage).shortcut for name, stage in spec.stages.items()}
-    blocks = [f"{name}.1" for name, shortcut in shortcuts.items() if shortcut != "none"]
+    blocks = [
+        f"{name}.1"
+        for name, shortcut in shortcuts.items()  # what follows a last addition is in the head
+        if shortcut != "none" and Add() not in spec.stages[name].rows[0].layers
+    ]
     if blocks and draw(st.integers(0, 3)) == 0:
         aux = draw(st.dictionaries(st.sampled_from(blocks), heads, max_size=2))
         spec = replace(spec, aux=aux)

@@ -17,7 +17,8 @@ from resnet_dsl.elaboration import elaboration_of
 from resnet_dsl.folds.count import visit_macs
 from resnet_dsl.folds.shape import Sizes, sized_visits
 from resnet_dsl.folds.weights import weight_shapes
-from resnet_dsl.notation.terms import Row, format_row
+from resnet_dsl.notation.printed import format_row
+from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.block_text import block_lines
 from resnet_dsl.report.block_costs import BlockCost, RowBlocks, blocks
 from tests.command import run

@@ -10,7 +10,8 @@ from resnet_dsl.ir import Layer, Network
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.parse_layer import parse_layer
 from resnet_dsl.notation.parse_row import parse_row
-from resnet_dsl.notation.terms import HeadLayer, Row, RowLayer, format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.notation.terms import HeadLayer, Row, RowLayer
 from resnet_dsl.reader import read
 from tests.strategies import head_layers, networks, row_layers, rows, specs, written_specs
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_options import NotationError
 from resnet_dsl.notation.parse_row import parse_row
-from resnet_dsl.notation.terms import format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
 
 FOLDER = Path(__file__).parent / "notation"
 

@@ -14,7 +14,7 @@ from resnet_dsl.diagnostics import Diagnostic, split_lines
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.shipped import zoo_path
 from resnet_dsl.language.spec import BatchNorm
-from resnet_dsl.notation.terms import format_row
+from resnet_dsl.notation.printed import format_row
 from resnet_dsl.reader import find_spec, read_text
 
 

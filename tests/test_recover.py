@@ -8,7 +8,7 @@ import pytest
 
 from resnet_dsl import SpecError, dumps, elaborate, ir, loads, recover
 from resnet_dsl.ir import Layer, Shape
-from resnet_dsl.notation.terms import format_row
+from resnet_dsl.notation.printed import format_row
 
 SPEC = """input: 3x64x64
 stem:

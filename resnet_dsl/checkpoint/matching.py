@@ -90,6 +90,8 @@ def _add(group: Grouped, path: LayerPath, leaf: Leaf) -> None:
             group["attention"].append((path, leaf))
         case ir.Linear():
             group["linears"].append((path, leaf))
+        case ir.PReLU() | ir.LearnedScale():
+            group["linears"].append((path, leaf))
         case ir.Parameterless():
             pass
         case _:

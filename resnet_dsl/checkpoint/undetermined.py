@@ -13,16 +13,8 @@ from resnet_dsl.language.spec import (
     Norm,
     Spec,
 )
-from resnet_dsl.notation.terms import (
-    BlurPool,
-    Conv,
-    Pool,
-    Row,
-    RowLayer,
-    SqueezeExcite,
-    ZeroPad,
-    format_layer,
-)
+from resnet_dsl.notation.printed import format_layer
+from resnet_dsl.notation.terms import BlurPool, Conv, Pool, Row, RowLayer, SqueezeExcite, ZeroPad
 from resnet_dsl.sources.lifted import Undetermined
 
 

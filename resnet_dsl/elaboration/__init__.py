@@ -20,11 +20,12 @@ from resnet_dsl.elaboration.block_layers import (
 )
 from resnet_dsl.elaboration.draft import Draft, Origin, piece, size_fault
 from resnet_dsl.elaboration.key_conflicts import check_keys
-from resnet_dsl.elaboration.reasons import AddedActivation, FlattenedInput, Reasons
+from resnet_dsl.elaboration.reasons import Concatenation, FlattenedInput, Reasons
 from resnet_dsl.elaboration.stage_plans import StridePlan, stage_plans, writes_strides
-from resnet_dsl.elaboration.term_layers import term_layers
+from resnet_dsl.elaboration.term_layers import activation_layer, activation_of, term_layers
 from resnet_dsl.folds.shape import ShapeError
 from resnet_dsl.ir import Layer, Network, Size
+from resnet_dsl.language.activations import activation_value
 from resnet_dsl.language.spec import LARGEST_REPEATS, Settings, Spec, Stage
 from resnet_dsl.language.validation import validated
 from resnet_dsl.notation import terms
@@ -200,6 +201,8 @@ def stage_layers(
 
 def _close(draft: Draft, settings: Settings, origin: Origin) -> None:
     """The norm and activation after the last of several pre-activated blocks."""
+    if not settings.final_norm:
+        return
     draft.add(opening(draft, settings, origin, after=True), origin)
 
 
@@ -235,19 +238,34 @@ def _add_head(
     for i, term in enumerate(head):
         origin = Origin((*path, i), term.at)
         match term:
-            case terms.AdaptivePool(side=side):
-                draft.add(piece(ir.AdaptivePool(side=side)), origin)
+            case terms.AdaptivePool(side=side, kind=kind, window=window):
+                draft.add(piece(ir.AdaptivePool(side=side, kind=kind, window=window)), origin)
+            case terms.BothPools(first=first):
+                second: ir.PoolKind = "max" if first == "average" else "average"
+                pools = (ir.AdaptivePool(kind=first), ir.AdaptivePool(kind=second))
+                draft.add(piece(ir.Parallel(pools), Concatenation(len(pools))), origin)
             case terms.Flatten():
                 draft.add(piece(ir.Flatten()), origin)
-            case terms.Softmax():
-                draft.add(piece(ir.Softmax()), origin)
-            case terms.Fc(features=features):
-                if isinstance(draft.size, ir.Shape):
-                    draft.add(piece(ir.Flatten(), FlattenedInput()), origin)
-                linear = ir.Linear(in_features=draft.channels, out_features=features)
-                draft.add(piece(linear), origin)
-                if i != last_fc:
-                    reason = AddedActivation(settings.activation)
-                    draft.add(piece(ir.Act(settings.activation), reason), origin)
+            case terms.Softmax(log=log):
+                draft.add(piece(ir.Softmax(log)), origin)
+            case terms.Fc():
+                _add_fc(draft, term, settings, origin, activates=i != last_fc)
             case _:
                 draft.add(term_layers(draft, term, settings, origin), origin)
+
+
+def _add_fc(
+    draft: Draft, term: terms.Fc, settings: Settings, origin: Origin, *, activates: bool
+) -> None:
+    if isinstance(draft.size, ir.Shape):
+        draft.add(piece(ir.Flatten(), FlattenedInput()), origin)
+    linear = ir.Linear(in_features=draft.channels, out_features=term.features, bias=term.bias)
+    draft.add(piece(linear), origin)
+    match term.activation:
+        case "linear":
+            pass
+        case terms.Activation() as activation:
+            layer = activation_layer(activation_value(activation), term.features)
+            draft.add(piece(layer), origin)
+        case None if activates:
+            draft.add(activation_of(settings, term.features, normed=False), origin)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, NamedTuple, TypeAlias, assert_never
 
 from resnet_dsl import ir
 from resnet_dsl.elaboration.draft import NOTHING, Draft, Origin, Piece, in_sequence, piece
+from resnet_dsl.elaboration.norm_layers import norm_of
 from resnet_dsl.elaboration.reasons import (
     AddedActivation,
     Addition,
@@ -16,19 +17,15 @@ from resnet_dsl.elaboration.reasons import (
     InsertedDilation,
     InsertedStride,
     PreActivation,
-    Projection,
-    ProjectionPadding,
-    ProjectionPool,
     Reason,
-    ShortcutPadding,
-    ShortcutStride,
     StochasticDepth,
 )
+from resnet_dsl.elaboration.shortcuts import shortcut_layers
 from resnet_dsl.elaboration.stage_plans import StridePlan
 from resnet_dsl.elaboration.term_layers import (
+    activation_layer,
     activation_of,
-    convolution,
-    norm_of,
+    activation_text,
     stride_of,
     term_layers,
     total_stride,
@@ -45,6 +42,9 @@ class PlannedTerm(NamedTuple):
 
     term: terms.RowLayer
     reasons: tuple[Reason, ...] = ()
+
+
+PlannedBranch: TypeAlias = tuple[PlannedTerm, ...]
 
 
 def block_layers(
@@ -80,31 +80,81 @@ def _block(
     """One block on the map so far."""
     residual = is_residual(row, settings)
     branches = planned_branches(row, settings, plan)
+    branches[0], added = _at_addition(branches[0])
     bodies = [_body(draft, branch, settings, residual, origin) for branch in branches]
     body = bodies[0] if len(bodies) == 1 else _parallel(bodies)
     if not residual:
-        return body
+        return _unshortened(draft, row, body, origin)
     if drop:
         body = in_sequence(body, piece(ir.DropPath(drop), StochasticDepth(drop, draft.drop_rate)))
     first = [planned.term for planned in branches[0]]
     channels = sum(width_of(branch, draft.channels) for branch in row.branches)
     stride = total_stride(first)  # or the branches do not meet
-    changes = stride != 1 or channels != draft.channels
-    needed = changes or (plan.enters and _is_pre_activated_bottleneck(row, settings))
-    plan = plan._replace(stride=stride)
-    shortcut = _shortcut(draft, settings, channels, plan, needed, origin)
-    kind = _shortcut_kind(shortcut)
+    if row.shortcut is None:
+        changes = stride != 1 or channels != draft.channels
+        needed = changes or (plan.enters and _is_pre_activated_bottleneck(row, settings))
+        shortcut = shortcut_layers(
+            draft, settings, channels, plan._replace(stride=stride), needed, origin
+        )
+    else:
+        shortcut = _body(draft, list(map(PlannedTerm, row.shortcut)), settings, True, origin)
+    kind, after = _shortcut_kind(shortcut), _after(settings, channels)
+    further = _further_layers(draft, added, settings, channels, origin)
     match settings.order:
         case "post":
-            reason = AddedActivation(settings.activation, after_addition=True)
-            return _residual(body, shortcut, kind, piece(ir.Act(settings.activation), reason))
+            return in_sequence(_residual(body, shortcut, kind, after), further)
         case "pre":
             before = opening(draft, settings, origin)
-            if not settings.projects or shortcut == NOTHING:
-                return _residual(in_sequence(before, body), shortcut, kind)
-            return in_sequence(before, _residual(body, shortcut, kind))
+            raw = settings.projection_input == "raw" or row.shortcut is not None
+            if not settings.projects or shortcut == NOTHING or raw:
+                own = in_sequence(before, body)
+                return in_sequence(_residual(own, shortcut, kind, after), further)
+            return in_sequence(before, _residual(body, shortcut, kind, after), further)
         case _:
             assert_never(settings.order)
+
+
+def _at_addition(branch: PlannedBranch) -> tuple[PlannedBranch, PlannedBranch]:
+    """The terms before the addition, and those that are written after it."""
+    ends = (i for i, planned in enumerate(branch) if isinstance(planned.term, terms.Add))
+    end = next(ends, len(branch))
+    return branch[:end], branch[end + 1 :]
+
+
+def _unshortened(draft: Draft, row: Row, body: Piece, origin: Origin) -> Piece:
+    """A body without a shortcut; a fault where its row writes one, or an addition."""
+    written = row.shortcut or [t for t in row.layers if isinstance(t, terms.Add)]
+    if written:
+        what = "a row without a convolution" if not row.is_block else "a stage without shortcuts"
+        draft.fault(
+            "shortcut",
+            f"an addition in {what}",
+            origin._replace(at=written[0].at),
+            help="leave it out, or give the blocks their shortcut",
+        )
+    return body
+
+
+def _after(settings: Settings, channels: int) -> Piece:
+    """What follows the addition of a block."""
+    value = settings.after_addition
+    if value == "none":
+        return NOTHING
+    reason = AddedActivation(activation_text(value), after_addition=True)
+    return piece(activation_layer(value, channels), reason)
+
+
+def _further_layers(
+    draft: Draft, branch: PlannedBranch, settings: Settings, channels: int, origin: Origin
+) -> Piece:
+    """The layers that a row writes after its addition."""
+    pieces = [
+        term_layers(
+            draft, planned.term, settings, origin._replace(at=planned.term.at), channels=channels
+        )
+        for planned in branch
+    ]
+    return in_sequence(*pieces)
 
 
 ShortcutKind = Literal["identity", "projection", "padding"]
@@ -134,7 +184,7 @@ def opening(draft: Draft, settings: Settings, origin: Origin, *, after: bool = F
     2016, figure 4e."""
     reason = PreActivation(after)
     norm = norm_of(draft, settings, draft.channels, origin, reason)
-    return in_sequence(norm, activation_of(settings, reason))
+    return in_sequence(norm, activation_of(settings, draft.channels, reason))
 
 
 def _is_pre_activated_bottleneck(row: Row, settings: Settings) -> bool:
@@ -242,91 +292,3 @@ def _split(planned: PlannedTerm, settings: Settings) -> tuple[PlannedTerm, ...]:
         case _:
             assert_never(settings.antialias)
     return conv, PlannedTerm(pool, (AntiAliasing(stride),))
-
-
-def _shortcut(
-    draft: Draft,
-    settings: Settings,
-    channels: int,
-    plan: StridePlan,
-    needed: bool,
-    origin: Origin,
-) -> Piece:
-    """Options A, B and C of He et al. 2015, §3.3 and §4.1."""
-    match settings.shortcut:
-        case "padding" | "padding on both sides":
-            return _padding_shortcut(draft, settings, channels, plan.stride, origin)
-        case "projection" | "always":
-            if not needed and settings.shortcut == "projection":
-                return NOTHING
-            return _projection(draft, settings, channels, plan, origin)
-        case "none":
-            raise AssertionError("a plain block has no shortcut")
-        case _:
-            assert_never(settings.shortcut)
-
-
-def _projection(
-    draft: Draft, settings: Settings, channels: int, plan: StridePlan, origin: Origin
-) -> Piece:
-    """A projection that strides or is dilated is what the settings have; any other is a 1x1 alone.
-
-    A pre-activated one has no norm: what it adds to is not normalized.
-    """
-    stride, moves = plan.stride, plan.stride > 1 or plan.dilation > 1
-    term = terms.Conv(kernel=1, channels=channels, stride=stride)
-    pool = NOTHING
-    match settings.projection:
-        case "3x3" if moves:
-            term = replace(term, kernel=3, dilation=plan.first_dilation)
-        case "average pool, 1x1" if moves:  # ResNet-D: He et al. 2019, figure 2c
-            pool = _projection_pool(stride)
-            term = replace(term, stride=1)
-        case "1x1" | "3x3" | "average pool, 1x1":
-            pass
-        case _:
-            assert_never(settings.projection)
-    conv = piece(convolution(draft, term, settings, origin, draft.channels), Projection())
-    if settings.order == "pre":
-        return in_sequence(pool, conv)
-    return in_sequence(pool, conv, norm_of(draft, settings, channels, origin))
-
-
-def _projection_pool(stride: int) -> Piece:
-    """Windows side by side; where dilation stands for the stride, 2x2 windows that overlap, with
-    zeros after the map to keep its size."""
-    if stride > 1:
-        pool = ir.pool(kind="average", kernel=stride, stride=stride, ceil=True)
-        return piece(pool, ProjectionPool(stride, stride))
-    pool = ir.pool(kind="average", kernel=2, stride=1)
-    zeros = piece(ir.ZeroPad(before=0, after=1), ProjectionPadding())
-    return in_sequence(zeros, piece(pool, ProjectionPool(kernel=2, stride=1)))
-
-
-def _padding_shortcut(
-    draft: Draft, settings: Settings, channels: int, stride: int, origin: Origin
-) -> Piece:
-    """Every `stride`-th pixel, and zeros for the channels that are new."""
-    extra = channels - draft.channels
-    if extra < 0:
-        draft.fault(
-            "shortcut",
-            f"a padding shortcut cannot lead from {draft.channels} to {channels} channels",
-            origin,
-            help="it only adds channels: use shortcut: projection",
-        )
-    both_sides = settings.shortcut == "padding on both sides"
-    if both_sides and extra % 2 and extra > 0:
-        draft.fault(
-            "shortcut",
-            f"{extra} new channels do not divide into two sides of {draft.channels}",
-            origin,
-            help="use a width that adds an even number, or shortcut: padding",
-        )
-    pixels = ir.Pool(kind="max", kernel=1, stride=stride)
-    before = extra // 2 if both_sides else 0
-    zeros = ir.PadChannels(before=before, after=extra - before)
-    return in_sequence(
-        piece(pixels, ShortcutStride(stride)) if stride > 1 else NOTHING,
-        piece(zeros, ShortcutPadding(extra, before > 0)) if extra > 0 else NOTHING,
-    )

@@ -45,13 +45,20 @@ def _check_stage(draft: Draft, spec: Spec, name: str) -> None:
             _given(spec, name, "order"),
             help="leave order out, or give the blocks their shortcut",
         )
-    post = settings.order == "post" and _is_residual(spec, name)
+    if settings.order == "pre" and stage.after not in (None, "none"):
+        draft.fault(
+            "order",
+            f"{name} is pre-activated, and nothing follows its additions",
+            Origin(("stages", name, "after")),
+            help="leave after out, or write [add] and what follows it in the row",
+        )
+    post = settings.order == "post" and settings.after is None and _is_residual(spec, name)
     if post and isinstance(settings.norm, ActiveNorm):
         draft.fault(
             "order",
             f"the norm {settings.norm.kind} activates, and {name} adds after a norm",
             _given(spec, name, "norm"),
-            help="write order: pre",
+            help="write order: pre, or say what follows the addition: after: none",
         )
 
 

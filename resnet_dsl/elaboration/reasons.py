@@ -66,8 +66,9 @@ class Projection(NamedTuple):
 
 
 class ProjectionPool(NamedTuple):
-    """The average pool before the convolution of a projection."""
+    """The pool before the convolution of a projection."""
 
+    kind: str
     kernel: int
     stride: int
 
@@ -78,6 +79,12 @@ class ProjectionPadding(NamedTuple):
 
 class ShortcutStride(NamedTuple):
     """The subsampling of an option A shortcut."""
+
+    stride: int
+
+
+class ShortcutPool(NamedTuple):
+    """The average pool of a shortcut that pads its channels."""
 
     stride: int
 
@@ -117,6 +124,7 @@ Reason: TypeAlias = (
     | ProjectionPool
     | ProjectionPadding
     | ShortcutStride
+    | ShortcutPool
     | ShortcutPadding
     | Addition
     | Concatenation

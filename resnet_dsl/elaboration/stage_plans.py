@@ -106,8 +106,12 @@ def _inserted_stride(draft: Draft, spec: Spec, name: str) -> int:
 
 
 def writes_strides(rows: Sequence[Row]) -> bool:
-    """Whether rows have a written stride, a pool or branches: then no stride is inserted."""
-    return any(len(row.branches) > 1 or any(map(_writes_stride, row.layers)) for row in rows)
+    """Whether rows have a written stride or shortcut, a pool or branches: then no stride is
+    inserted."""
+    return any(
+        len(row.branches) > 1 or row.shortcut is not None or any(map(_writes_stride, row.layers))
+        for row in rows
+    )
 
 
 def _writes_stride(layer: RowLayer) -> bool:

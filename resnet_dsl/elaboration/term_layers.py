@@ -8,20 +8,23 @@ from typing import assert_never
 
 from resnet_dsl import ir
 from resnet_dsl.elaboration.draft import NOTHING, Draft, Origin, Piece, in_sequence, piece
-from resnet_dsl.elaboration.reasons import AddedActivation, AddedNorm, Reason
+from resnet_dsl.elaboration.norm_layers import inner_norm, near_divisors, norm_of, own_norm
+from resnet_dsl.elaboration.reasons import AddedActivation, Reason
 from resnet_dsl.ir import Layer
+from resnet_dsl.language.activations import (
+    ActivationValue,
+    activation_term,
+    activation_value,
+)
 from resnet_dsl.language.spec import (
     ActiveNorm,
-    BatchNorm,
-    EvoNorm,
-    FilterResponseNorm,
-    GroupNorm,
     Settings,
     default_bias,
     default_padding,
     default_pool_stride,
 )
 from resnet_dsl.notation import terms
+from resnet_dsl.notation.printed import format_activation
 
 
 def width_of(layers: Iterable[terms.RowLayer], channels: int) -> int:
@@ -29,6 +32,8 @@ def width_of(layers: Iterable[terms.RowLayer], channels: int) -> int:
     for layer in layers:
         if isinstance(layer, terms.Conv):
             channels = layer.channels
+        elif isinstance(layer, terms.ZeroChannels):
+            channels += layer.before + layer.after
     return channels
 
 
@@ -51,6 +56,16 @@ def stride_of(layer: terms.RowLayer) -> int:
             | terms.ZeroPad()
             | terms.SqueezeExcite()
             | terms.EfficientChannelAttention()
+            | terms.SpatialAttention()
+            | terms.Norm()
+            | terms.Activation()
+            | terms.Scale()
+            | terms.LearnedScale()
+            | terms.ZeroChannels()
+            | terms.Normalize()
+            | terms.L2Normalize()
+            | terms.Identity()
+            | terms.Add()
         ):
             return 1
         case _:
@@ -70,32 +85,95 @@ def term_layers(
 ) -> Piece:
     """The layers of one term, with the norm and the activation that it brings.
 
-    `reasons` are those for the term's own layer, where a rule has changed or added the term.
+    A convolution that is not `normed` has no norm and no activation, one without `act` no
+    activation, unless it says so itself. `reasons` are those for the term's own layer, where a rule
+    has changed or added the term.
     """
+    incoming = channels or draft.channels
     match term:
         case terms.Conv():
-            conv = convolution(draft, term, settings, origin, channels or draft.channels)
-            if term.bare or not normed:
-                return piece(conv, *reasons)
-            activation = activation_of(settings) if act else NOTHING
-            norm = norm_of(draft, settings, term.channels, origin._replace(at=term.at))
-            return in_sequence(piece(conv, *reasons), norm, activation)
+            conv = convolution(draft, term, settings, origin, incoming)
+            followed = _followed(draft, term, settings, origin, act=act, normed=normed)
+            return in_sequence(piece(conv, *reasons), followed)
+        case terms.Norm():
+            return piece(own_norm(draft, term, settings, incoming, origin))
+        case terms.Activation():
+            return piece(activation_layer(activation_value(term), incoming))
         case terms.Pool():
             return piece(_pool(term), *reasons)
         case terms.BlurPool(stride=stride):
             return piece(ir.BlurPool(stride=stride), *reasons)
-        case terms.SqueezeExcite(hidden=hidden):
-            return piece(_squeeze_excite(draft, term, hidden, channels or draft.channels, origin))
+        case terms.SqueezeExcite():
+            return piece(_squeeze_excite(draft, term, incoming, origin))
         case terms.EfficientChannelAttention(kernel=kernel):
             return piece(ir.EfficientChannelAttention(kernel=kernel))
         case terms.ZeroPad(before=before, after=after):
             return piece(ir.ZeroPad(before=before, after=after))
-        case terms.Dropout(p=p):
-            return piece(ir.Dropout(p)) if p else NOTHING
+        case terms.SpatialAttention(kernel=kernel, bias=bias, max_first=max_first):
+            norm = inner_norm(term.norm, 1, of_vectors=False)
+            return piece(
+                ir.SpatialAttention(kernel=kernel, bias=bias, max_first=max_first, norm=norm)
+            )
+        case _:
+            return piece(layer) if (layer := _fixed_layer(term)) else NOTHING
+
+
+def _fixed_layer(
+    term: terms.Dropout
+    | terms.DropPath
+    | terms.Scale
+    | terms.LearnedScale
+    | terms.ZeroChannels
+    | terms.Normalize
+    | terms.L2Normalize
+    | terms.Identity
+    | terms.Add,
+) -> Layer | None:
+    """The layer of a term that depends on nothing else; None where it is no layer."""
+    match term:
+        case terms.Dropout(p=p, of_channels=of_channels):
+            return ir.Dropout(p, of_channels) if p else None
         case terms.DropPath(p=p):
-            return piece(ir.DropPath(p)) if p else NOTHING
+            return ir.DropPath(p) if p else None
+        case terms.Scale(factor=factor):
+            return ir.Scale(factor)
+        case terms.LearnedScale():
+            return ir.LearnedScale()
+        case terms.ZeroChannels(before=before, after=after):
+            return ir.PadChannels(before=before, after=after)
+        case terms.Normalize(mean=mean, std=std):
+            return ir.Normalize(mean=mean, deviation=std)
+        case terms.L2Normalize():
+            return ir.L2Normalize()
+        case terms.Identity() | terms.Add():
+            return None
         case _:
             assert_never(term)
+
+
+def _followed(
+    draft: Draft,
+    term: terms.Conv,
+    settings: Settings,
+    origin: Origin,
+    *,
+    act: bool,
+    normed: bool,
+) -> Piece:
+    """The norm and the activation after a convolution, by its options or by the settings."""
+    has_norm = not term.bare and (normed if term.norm is None else term.norm)
+    own = origin._replace(at=term.at)
+    norm = norm_of(draft, settings, term.channels, own) if has_norm else NOTHING
+    match term.activation:
+        case "linear":
+            return norm
+        case terms.Activation() as activation:
+            layer = activation_layer(activation_value(activation), term.channels)
+            return in_sequence(norm, piece(layer))
+        case None if act and normed and not term.bare:
+            return in_sequence(norm, activation_of(settings, term.channels, normed=has_norm))
+        case _:
+            return norm
 
 
 def _pool(term: terms.Pool) -> ir.Pool:
@@ -118,18 +196,18 @@ def convolution(
                 "cardinality",
                 f"{number} {what} do not divide into {groups} groups",
                 origin._replace(at=term.at),
-                help=f"C must divide {number}: {_near_divisors(number, groups)}",
+                help=f"C must divide {number}: {near_divisors(number, groups)}",
             )
             groups = 1
-    standardized = settings.weights == "standardized" and not term.bare
-    if standardized and term.kernel == 1 and channels == groups:
+    standardization = None if term.bare else standardization_of(settings)
+    if standardization and term.kernel == 1 and channels == groups:
         draft.fault(
             "cardinality",
             "a filter with only one weight cannot be standardized",
             origin._replace(at=term.at),
             help="a wider kernel, a smaller cardinality, or weights: plain",
         )
-    normed = settings.norm != "none" and not term.bare
+    normed = settings.norm != "none" and not term.bare and term.norm is not False
     biases = (term.bias, None if term.bare else settings.bias, default_bias(normed=normed))
     return ir.Conv(
         in_channels=channels,
@@ -140,13 +218,22 @@ def convolution(
         dilation=term.dilation or 1,
         groups=groups,
         bias=next(bias for bias in biases if bias is not None),
-        standardized=standardized,
+        standardization=standardization,
     )
 
 
+def standardization_of(settings: Settings) -> ir.Standardization | None:
+    """How filters are standardized, if they are."""
+    weights = settings.weights
+    if weights == "plain":
+        return None
+    return ir.Standardization(formula=weights.formula, eps=weights.eps)
+
+
 def _squeeze_excite(
-    draft: Draft, term: terms.SqueezeExcite, hidden: int, channels: int, origin: Origin
+    draft: Draft, term: terms.SqueezeExcite, channels: int, origin: Origin
 ) -> Layer:
+    hidden = term.hidden or max(1, channels // (term.ratio or 1))
     if hidden > channels:
         draft.fault(
             "attention",
@@ -154,62 +241,36 @@ def _squeeze_excite(
             origin._replace(at=term.at),
             help=f"the hidden width is smaller: se {max(1, channels // 16)}",
         )
-    return ir.SqueezeExcite(channels=channels, hidden=hidden)
-
-
-def _near_divisors(number: int, groups: int) -> str:
-    divisors = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
-    *near, last = map(str, sorted(sorted(divisors, key=lambda d: abs(d - groups))[:3]))
-    return f"{', '.join(near)} or {last}" if near else last
-
-
-def norm_of(
-    draft: Draft, settings: Settings, channels: int, origin: Origin, *reasons: Reason
-) -> Piece:
-    """The norm of the settings, if there is one."""
-    norm = settings.norm
-    if norm == "none":
-        return NOTHING
-    return piece(_norm(draft, norm, channels, origin), *(reasons or (AddedNorm(norm.kind),)))
-
-
-def _norm(
-    draft: Draft,
-    norm: BatchNorm | GroupNorm | EvoNorm | FilterResponseNorm,
-    channels: int,
-    origin: Origin,
-) -> ir.AnyNorm:
-    match norm:
-        case BatchNorm(eps=eps, momentum=momentum):
-            return ir.BatchNorm(channels=channels, eps=eps, momentum=momentum)
-        case GroupNorm(groups=groups, eps=eps):
-            groups = _norm_groups(draft, channels, groups, origin)
-            return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
-        case EvoNorm(groups=groups, eps=eps):
-            groups = _norm_groups(draft, channels, groups, origin)
-            return ir.EvoNorm(channels=channels, groups=groups, eps=eps)
-        case FilterResponseNorm(eps=eps):
-            return ir.FilterResponseNorm(channels=channels, eps=eps)
-        case _:
-            assert_never(norm)
-
-
-def _norm_groups(draft: Draft, channels: int, groups: int, origin: Origin) -> int:
-    """A norm's groups, where they divide the channels."""
-    if channels % groups == 0:
-        return groups
-    draft.fault(
-        "cardinality",
-        f"{channels} channels do not divide into the norm's {groups} groups",
-        origin,
-        help=f"groups must divide {channels}: {_near_divisors(channels, groups)}",
+    return ir.SqueezeExcite(
+        channels=channels,
+        hidden=hidden,
+        linear=term.fc,
+        bias=term.bias,
+        act=term.activation,
+        gate=term.gate,
+        norm=inner_norm(term.norm, hidden, of_vectors=term.fc),
+        max_pool=term.max_pool,
     )
-    return 1
 
 
-def activation_of(settings: Settings, *reasons: Reason) -> Piece:
-    """What follows a norm: nothing where the norm activates itself."""
-    if isinstance(settings.norm, ActiveNorm):
+def activation_of(
+    settings: Settings, channels: int, *reasons: Reason, normed: bool = True
+) -> Piece:
+    """The activation of the settings: nothing where the norm before it activates itself."""
+    if normed and isinstance(settings.norm, ActiveNorm):
         return NOTHING
-    kind = settings.activation
-    return piece(ir.Act(kind), *(reasons or (AddedActivation(kind),)))
+    layer = activation_layer(settings.activation, channels)
+    return piece(layer, *(reasons or (AddedActivation(activation_text(settings.activation)),)))
+
+
+def activation_layer(value: ActivationValue, channels: int) -> ir.AnyActivation:
+    """The activation of a value, for so many channels."""
+    activation = activation_term(value)
+    if activation.kind == "prelu":
+        return ir.PReLU(channels=1 if activation.shared else channels)
+    return ir.Act(activation.kind, activation.number)
+
+
+def activation_text(value: ActivationValue) -> str:
+    """An activation, for messages."""
+    return format_activation(activation_term(value))

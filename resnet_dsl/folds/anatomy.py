@@ -8,14 +8,16 @@ and residual blocks meet. Reports, naming and `recover` all use this rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import (
-    Act,
+    Activation,
     ActiveNorm,
     AdaptivePool,
+    Attention,
     BlurPool,
     Conv,
     Dropout,
@@ -23,12 +25,15 @@ from resnet_dsl.ir import (
     Identity,
     Layer,
     LayerPath,
+    LearnedScale,
     Linear,
     Network,
     Norm,
+    Normalize,
     Parallel,
     Pool,
     Residual,
+    Scale,
     Size,
     Softmax,
     ZeroPad,
@@ -40,7 +45,8 @@ class Unit(NamedTuple):
     """Layers that belong together: a block, or one plain layer with its norm and activation.
 
     `start` and `stop` are indices into `network.layers`; `main` is the layer that the others
-    belong to.
+    belong to. A unit that `closes` is the norm and activation after the last of several
+    pre-activated blocks.
     """
 
     start: int
@@ -48,6 +54,7 @@ class Unit(NamedTuple):
     main: Layer
     before: Size
     after: Size
+    closes: bool = False
 
 
 class Anatomy(NamedTuple):
@@ -67,6 +74,8 @@ def anatomy(network: Network) -> Anatomy:
     """The parts of a network, by the rule above."""
     units = _units(network)
     head = _head_start(units)
+    if _stem_end(units[:head]) == head:  # a convolution alone classifies nothing, but is a stage
+        head = next((i for i, unit in enumerate(units) if _ends_alone(unit)), len(units))
     stem = _stem_end(units[:head])
     stages: list[list[Unit]] = []
     for i in range(stem, head):
@@ -80,16 +89,39 @@ def _units(network: Network) -> list[Unit]:
     units: list[Unit] = []
     layers, sizes = network.layers, Sizes()
     size: Size = network.input
-    start = 0
+    start, open_with = 0, tuple[Layer, ...]()
     while start < len(layers):
         stop = start + unit_length(layers[start : start + 4])
         before = size
         for i in range(start, stop):
             size = sizes.after(layers[i], size, LayerPath((i,)))
         main = layers[stop - 1] if isinstance(layers[stop - 1], Residual) else layers[start]
-        units.append(Unit(start, stop, main, before, size))
+        closes = bool(open_with) and _alike(layers[start:stop], open_with)
+        units.append(Unit(start, stop, main, before, size, closes))
+        if isinstance(main, Residual):
+            open_with = _opening(layers[start : stop - 1], main)
+        elif closes or isinstance(main, Conv | Parallel | AdaptivePool | Flatten | Linear):
+            open_with = ()
         start = stop
     return units
+
+
+def _opening(shared: Sequence[Layer], block: Residual) -> tuple[Layer, ...]:
+    """The norm and activation before a pre-activated block; none before others."""
+    if not is_pre_activated(block):
+        return ()
+    body = steps(block.body)
+    return tuple(shared or body[: opening_length(body)])
+
+
+def _alike(layers: Sequence[Layer], others: Sequence[Layer]) -> bool:
+    """Whether layers are equal but for their channels."""
+    return list(map(_without_channels, layers)) == list(map(_without_channels, others))
+
+
+def _without_channels(layer: Layer) -> list[object]:
+    kept = (field.name for field in fields(layer) if field.name != "channels")
+    return [type(layer), *(getattr(layer, name) for name in kept)]
 
 
 def unit_length(ahead: Sequence[Layer]) -> int:
@@ -104,8 +136,23 @@ def unit_length(ahead: Sequence[Layer]) -> int:
 
 
 def is_pre_activated(block: Residual) -> bool:
-    """Whether nothing follows the addition of a block: He et al. 2016, figure 1b."""
-    return block.after == Identity()
+    """Whether norm and activation come before the convolutions of a block, in its body or before
+    its body and its projection, and nothing follows its addition: He et al. 2016, figure 1b."""
+    if block.after != Identity():
+        return False
+    body = steps(block.body)
+    if _ends_normed(body):
+        return False
+    shortcut = steps(block.shortcut)
+    shares = bool(shortcut) and isinstance(shortcut[-1], Conv)
+    return opening_length(body) > 0 or shares
+
+
+def _ends_normed(path: Sequence[Layer]) -> bool:
+    """Whether a norm or an activation comes after the last convolution."""
+    kinds = Conv | Parallel | Norm | Activation
+    ends = (layer for layer in reversed(path) if isinstance(layer, kinds))
+    return isinstance(next(ends, None), Norm | Activation)
 
 
 def is_bottleneck(kernels: Sequence[int]) -> bool:
@@ -116,9 +163,9 @@ def is_bottleneck(kernels: Sequence[int]) -> bool:
 def opening_length(ahead: Sequence[Layer]) -> int:
     """How many layers a norm and its activation are, or an activation alone; 0 for others."""
     match ahead:
-        case [ActiveNorm() | Act(), *_]:
+        case [ActiveNorm() | Activation(), *_]:
             return 1
-        case [Norm(), Act(), *_]:
+        case [Norm(), Activation(), *_]:
             return 2
         case _:
             return 0
@@ -127,16 +174,18 @@ def opening_length(ahead: Sequence[Layer]) -> int:
 def _shares_opening(ahead: Sequence[Layer]) -> bool:
     """Whether a pre-activated block comes next that projects what is activated before it."""
     match ahead:
-        case [Residual(body=body, shortcut=shortcut, after=Identity()), *_]:
-            return shortcut != Identity() and not opening_length(steps(body))
+        case [Residual(body=body, shortcut=shortcut) as block, *_]:
+            projects = shortcut != Identity() and not opening_length(steps(body))
+            return projects and is_pre_activated(block)
         case _:
             return False
 
 
 def _head_start(units: list[Unit]) -> int:
     """After all blocks, the first layer that ends the maps or classifies them, and the pools and
-    dropouts right before it; in any case the norm and activation of a last pre-activated block."""
-    blocks = [i for i, unit in enumerate(units) if isinstance(unit.main, Residual | Parallel)]
+    dropouts right before it; in any case norms and activations after the last block, unless the
+    block before has the same after it."""
+    blocks = [i for i, unit in enumerate(units) if is_block(unit)]
     after = blocks[-1] + 1 if blocks else 0
     start = next((i for i in range(after, len(units)) if _ends_maps(units[i])), len(units))
     if start < len(units):
@@ -144,26 +193,50 @@ def _head_start(units: list[Unit]) -> int:
             start -= 1
     if not blocks or any(isinstance(unit.main, Conv) for unit in units[after:start]):
         return start
-    return next((i for i in range(after, start) if is_closing(units[i])), start)
+    own = _added(units, blocks[-1])
+    if len(blocks) > 1 and own and own == _added(units, blocks[-2])[: len(own)]:
+        after += len(own)
+    opens = (i for i in range(after, start) if isinstance(units[i].main, Norm | Activation))
+    return next(opens, start)
+
+
+def _added(units: Sequence[Unit], block: int) -> list[type[Layer]]:
+    """The kinds of what follows the addition of a block, where it is not pre-activated."""
+    main = units[block].main
+    if isinstance(main, Residual) and is_pre_activated(main):
+        return []
+    kinds = []
+    for unit in units[block + 1 :]:
+        if not is_added(unit):
+            break
+        kinds.append(type(unit.main))
+    return kinds
 
 
 def _ends_maps(unit: Unit) -> bool:
     bare = isinstance(unit.main, Conv) and unit.stop - unit.start == 1
-    return bare or isinstance(unit.main, AdaptivePool | Flatten | Linear | Softmax)
+    return bare or _ends_alone(unit)
+
+
+def _ends_alone(unit: Unit) -> bool:
+    """Whether a unit pools the whole map, or reads it as a vector."""
+    pools = isinstance(unit.main, Parallel) and not is_block(unit)  # one beside the other
+    return pools or isinstance(unit.main, AdaptivePool | Flatten | Linear | Softmax)
 
 
 def _stem_end(units: list[Unit]) -> int:
-    """All before the first block; in a plain network a first convolution that shrinks the map,
-    with the pools after it, as long as a stage is left."""
+    """All before the first block; in a plain network what normalizes images, and a first convolution
+    that shrinks the map with the pools after it, as long as a stage is left."""
     for i, unit in enumerate(units):
-        if isinstance(unit.main, Residual | Parallel):
+        if is_block(unit):
             return i
-    if not units or not isinstance(units[0].main, Conv) or not _resizes(units[0]):
-        return 0
-    end = 1
+    start = next((i for i, u in enumerate(units) if not isinstance(u.main, Normalize)), 0)
+    if not units or not isinstance(units[start].main, Conv) or not _resizes(units[start]):
+        return start
+    end = start + 1
     while end < len(units) and isinstance(units[end].main, Pool | BlurPool | ZeroPad):
         end += 1
-    return end if end < len(units) else 0
+    return end if end < len(units) else start
 
 
 UnitKind: TypeAlias = Literal["residual", "plain", "bare"]
@@ -179,15 +252,23 @@ def _kind(unit: Unit) -> UnitKind:
             return "bare"
 
 
-def is_closing(unit: Unit) -> bool:
-    """Whether a unit is the norm and activation after the last of several pre-activated blocks."""
-    return isinstance(unit.main, Norm | Act)
+def is_added(unit: Unit) -> bool:
+    """Whether a unit may follow the addition of a block: norms, activations, attention, scales."""
+    return isinstance(unit.main, Norm | Activation | Attention | Scale | LearnedScale)
+
+
+def is_block(unit: Unit) -> bool:
+    """Whether a unit is a residual block, or branches that do not pool the whole map."""
+    if not isinstance(unit.main, Parallel):
+        return isinstance(unit.main, Residual)
+    branches = (leaves(branch) for branch in unit.main.branches)
+    return not all(any(isinstance(leaf, AdaptivePool) for _, leaf in own) for own in branches)
 
 
 def _starts_stage(stage: list[Unit], unit: Unit) -> bool:
-    if all(map(is_closing, stage)):
+    if all(unit.closes for unit in stage):
         return False
-    if _resizes(unit) or is_closing(unit):
+    if _resizes(unit) or unit.closes:
         return True
     earlier = next((kind for kind in map(_kind, stage) if kind != "bare"), "bare")
     kind = _kind(unit)

@@ -14,11 +14,13 @@ from typing import assert_never
 from resnet_dsl.folds.walk import Visit, leaves
 from resnet_dsl.folds.weights import STATISTICS, weight_shapes
 from resnet_dsl.ir import (
+    Activation,
     BlurPool,
     Conv,
     EfficientChannelAttention,
     Layer,
     Leaf,
+    LearnedScale,
     Linear,
     Norm,
     Parallel,
@@ -26,6 +28,7 @@ from resnet_dsl.ir import (
     Residual,
     Sequence,
     Size,
+    SpatialAttention,
     SqueezeExcite,
 )
 
@@ -75,7 +78,7 @@ def _scalars(leaf: Leaf) -> tuple[int, int]:
     """What is learned of a leaf, and what is kept besides."""
     learned = kept = 0
     for key, size in weight_shapes(leaf).items():
-        if key in STATISTICS:
+        if key.rpartition(".")[2] in STATISTICS:
             kept += prod(size)
         else:
             learned += prod(size)
@@ -92,11 +95,21 @@ def visit_activations(visit: Visit[Size]) -> int:
     match visit.node:
         case Conv():
             return prod(visit.after)
-        case SqueezeExcite(channels=channels, hidden=hidden):
-            return hidden + channels
+        case SqueezeExcite(channels=channels, hidden=hidden, max_pool=max_pool):
+            return (hidden + channels) * (2 if max_pool else 1)
+        case SpatialAttention():
+            return prod(visit.after[1:])
         case EfficientChannelAttention():
             return visit.after[0]
-        case Linear() | Norm() | Parameterless() | Residual() | Parallel():
+        case (
+            Linear()
+            | Norm()
+            | Activation()
+            | LearnedScale()
+            | Parameterless()
+            | Residual()
+            | Parallel()
+        ):
             return 0
         case _:
             assert_never(visit.node)
@@ -120,11 +133,13 @@ def visit_macs(visit: Visit[Size]) -> int:
             return k * k * i // g * prod(visit.after)
         case Linear(in_features=i, out_features=o):
             return i * o
-        case SqueezeExcite(channels=c, hidden=hidden):
-            return 2 * c * hidden
+        case SqueezeExcite(channels=c, hidden=hidden, max_pool=max_pool):
+            return 2 * c * hidden * (2 if max_pool else 1)
+        case SpatialAttention(kernel=k):
+            return 2 * k * k * prod(visit.after[1:])
         case EfficientChannelAttention(kernel=k):
             return k * visit.before[0]
-        case Norm() | Parameterless() | Residual() | Parallel():
+        case Norm() | Activation() | LearnedScale() | Parameterless() | Residual() | Parallel():
             return 0
         case _:
             assert_never(visit.node)

@@ -13,6 +13,7 @@ from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.walk import Rules, walk
 from resnet_dsl.ir import (
     ROOT,
+    Activation,
     AdaptivePool,
     Attention,
     BlurPool,
@@ -21,6 +22,7 @@ from resnet_dsl.ir import (
     Layer,
     LayerPath,
     Leaf,
+    LearnedScale,
     Linear,
     Network,
     Norm,
@@ -53,7 +55,15 @@ def leaf_field(leaf: Leaf, before: Field, _path: LayerPath = ROOT) -> Field:
             return before.through(3, stride)
         case AdaptivePool() | Flatten() | Linear():
             return Field(before.side, jump=0)
-        case Norm() | Attention() | Padding() | Elementwise() | Softmax():
+        case (
+            Norm()
+            | Activation()
+            | Attention()
+            | Padding()
+            | Elementwise()
+            | LearnedScale()
+            | Softmax()
+        ):
             return before
         case _:
             assert_never(leaf)

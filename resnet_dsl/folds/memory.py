@@ -15,7 +15,7 @@ from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.shape import concatenated_size, leaf_size
 from resnet_dsl.ir import (
     ROOT,
-    Act,
+    Activation,
     AdaptivePool,
     Attention,
     BlurPool,
@@ -23,14 +23,18 @@ from resnet_dsl.ir import (
     DropPath,
     Flatten,
     Identity,
+    L2Normalize,
     Layer,
     Leaf,
+    LearnedScale,
     Linear,
     Network,
     Norm,
+    Normalize,
     Padding,
     Parallel,
     Residual,
+    Scale,
     Sequence,
     Shape,
     Size,
@@ -122,7 +126,11 @@ def _leaf_run(leaf: Leaf, size: Size) -> _Run:
             | Linear()
             | Norm()
             | Attention()
-            | Act()
+            | Activation()
+            | Scale()
+            | LearnedScale()
+            | Normalize()
+            | L2Normalize()
             | AdaptivePool()
             | BlurPool()
             | Padding()

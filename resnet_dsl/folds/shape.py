@@ -17,17 +17,22 @@ from resnet_dsl.ir import (
     ROOT,
     AdaptivePool,
     Attention,
+    BatchNorm,
     BlurPool,
     Conv,
     Elementwise,
     Flatten,
     Layer,
+    LayerNorm,
     LayerPath,
     Leaf,
+    LearnedScale,
     Linear,
     Norm,
+    Normalize,
     PadChannels,
     Pool,
+    PReLU,
     Shape,
     Size,
     Softmax,
@@ -94,6 +99,8 @@ def concatenated_size(sizes: list[Size], path: LayerPath) -> Size:
     if not sizes:
         raise ShapeError(path, "a concatenation without branches")
     maps = [size for size in sizes if isinstance(size, Shape)]
+    if not maps:
+        return Vector(sum(size[0] for size in sizes))
     if len(maps) < len(sizes) or len({size[1:] for size in maps}) > 1:
         listed = ", ".join(map(str, sizes))
         raise ShapeError(path, f"the branches give {listed}, and heights and widths must agree")
@@ -103,9 +110,15 @@ def concatenated_size(sizes: list[Size], path: LayerPath) -> Size:
 def leaf_size(leaf: Leaf, size: Size, path: LayerPath = ROOT) -> Size:
     """The size after one leaf; `ShapeError` where it cannot take what it gets."""
     match leaf:
-        case Elementwise():
+        case PReLU(channels=channels) if channels != 1:
+            _expect(channels, size[0], "channels", path)
             return size
-        case Linear() | Softmax():
+        case Normalize(mean=mean) if len(mean) != 1:
+            _expect(len(mean), size[0], "channels", path)
+            return size
+        case Elementwise() | PReLU() | LearnedScale():
+            return size
+        case BatchNorm(of_vectors=True) | LayerNorm(of_vectors=True) | Linear() | Softmax():
             if isinstance(size, Shape):
                 raise ShapeError(path, f"{leaf_terms(leaf).noun} gets a map of {size}")
             return _vector_size(leaf, size, path)
@@ -116,11 +129,16 @@ def leaf_size(leaf: Leaf, size: Size, path: LayerPath = ROOT) -> Size:
             return _map_size(leaf, size, path)
 
 
-def _vector_size(leaf: Linear | Softmax, size: Vector, path: LayerPath) -> Size:
+def _vector_size(
+    leaf: BatchNorm | LayerNorm | Linear | Softmax, size: Vector, path: LayerPath
+) -> Size:
     match leaf:
         case Linear(in_features=i, out_features=o):
             _expect(i, size.features, "features", path)
             return Vector(o)
+        case BatchNorm(channels=channels) | LayerNorm(channels=channels):
+            _expect(channels, size.features, "features", path)
+            return size
         case Softmax():
             return size
         case _:
@@ -153,7 +171,7 @@ def _map_size(leaf: Leaf, size: Shape, path: LayerPath) -> Size:
             return Shape(before + channels + after, height, width)
         case Flatten():
             return Vector(channels * height * width)
-        case Elementwise() | Linear() | Softmax():
+        case Elementwise() | PReLU() | LearnedScale() | Linear() | Softmax():
             raise AssertionError(f"{leaf} is handled by leaf_size")
         case _:
             assert_never(leaf)

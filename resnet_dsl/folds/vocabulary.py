@@ -20,14 +20,22 @@ from resnet_dsl.ir import (
     Flatten,
     GroupNorm,
     Identity,
+    InstanceNorm,
+    L2Normalize,
+    LayerNorm,
     Leaf,
+    LearnedScale,
     Linear,
     Norm,
+    Normalize,
     PadChannels,
     Parallel,
     Pool,
+    PReLU,
     Residual,
+    Scale,
     Softmax,
+    SpatialAttention,
     SqueezeExcite,
     ZeroPad,
 )
@@ -67,8 +75,12 @@ def leaf_terms(leaf: Leaf) -> LeafTerms:
         case Pool(kind=kind):
             op = "maxpool" if kind == "max" else "avgpool"
             return LeafTerms(op, "a pool", "pools", op)
-        case AdaptivePool():
+        case PReLU():
+            return LeafTerms("prelu", "an activation", "activations", "prelu")
+        case AdaptivePool(kind="average"):
             return LeafTerms("avgpool", "an average pool", "pools", "avgpool")
+        case AdaptivePool():
+            return LeafTerms("maxpool", "a global max pool", "pools", "maxpool")
         case BlurPool():
             return LeafTerms("blurpool", "a blur pool", "pools", "blurpool")
         case ZeroPad():
@@ -79,6 +91,16 @@ def leaf_terms(leaf: Leaf) -> LeafTerms:
             return LeafTerms("se", "an attention", "attentions", "se", submodules=3)
         case EfficientChannelAttention():
             return LeafTerms("eca", "an attention", "attentions", "se", submodules=1)
+        case SpatialAttention():
+            return LeafTerms("spatial", "an attention", "attentions", "spatial", submodules=1)
+        case Scale():
+            return LeafTerms("scale", "a scale", None, "scale")
+        case LearnedScale():
+            return LeafTerms("scale", "a learned scale", None, "scale")
+        case Normalize():
+            return LeafTerms("normalize", "a normalization", None, "normalize")
+        case L2Normalize():
+            return LeafTerms("l2norm", "an L2 normalization", None, "normalize")
         case Dropout():
             return LeafTerms("dropout", "a dropout", "dropouts", "dropout")
         case DropPath():
@@ -96,6 +118,10 @@ def _norm_terms(norm: AnyNorm) -> tuple[str, str]:
             return "batchnorm", "batch norms"
         case GroupNorm():
             return "groupnorm", "group norms"
+        case InstanceNorm():
+            return "instancenorm", "instance norms"
+        case LayerNorm():
+            return "layernorm", "layer norms"
         case EvoNorm():
             return "evonorm", "EvoNorms"
         case FilterResponseNorm():

@@ -12,9 +12,14 @@ from resnet_dsl.ir import (
     EvoNorm,
     FilterResponseNorm,
     GroupNorm,
+    InstanceNorm,
+    LayerNorm,
     Leaf,
+    LearnedScale,
     Linear,
     Parameterless,
+    PReLU,
+    SpatialAttention,
     SqueezeExcite,
 )
 
@@ -22,7 +27,7 @@ TensorShape: TypeAlias = tuple[int, ...]
 COUNTER: Final = "num_batches_tracked"
 """A batch norm counts its steps; nothing is computed from it, and older files leave it out."""
 STATISTICS: Final = frozenset({"running_mean", "running_var", COUNTER})
-"""Tensors that are kept and not learned."""
+"""Tensors that are kept and not learned, by the last part of their key."""
 
 
 def weight_shapes(leaf: Leaf) -> dict[str, TensorShape]:
@@ -40,24 +45,57 @@ def _tensors(leaf: Leaf) -> Iterator[tuple[str, TensorShape]]:
             yield "weight", (o, i // g, k, k)
             if bias:
                 yield "bias", (o,)
-        case Linear(in_features=i, out_features=o):
+        case Linear(in_features=i, out_features=o, bias=bias):
             yield "weight", (o, i)
-            yield "bias", (o,)
-        case BatchNorm(channels=c):
-            yield from ((key, (c,)) for key in ("weight", "bias", "running_mean", "running_var"))
-            yield COUNTER, ()
-        case GroupNorm(channels=c):
+            if bias:
+                yield "bias", (o,)
+        case BatchNorm():
+            yield from _batch_norm(leaf)
+        case InstanceNorm(channels=c, affine=affine):
+            yield from (("weight", (c,)), ("bias", (c,))) if affine else ()
+        case GroupNorm(channels=c) | LayerNorm(channels=c):
             yield from (("weight", (c,)), ("bias", (c,)))
         case EvoNorm(channels=c):
             yield from (("weight", (c,)), ("bias", (c,)), ("v", (c,)))
         case FilterResponseNorm(channels=c):
             yield from (("weight", (c,)), ("bias", (c,)), ("tau", (c,)))
-        case SqueezeExcite(channels=c, hidden=hidden):
-            yield from (("fc1.weight", (hidden, c, 1, 1)), ("fc1.bias", (hidden,)))
-            yield from (("fc2.weight", (c, hidden, 1, 1)), ("fc2.bias", (c,)))
+        case PReLU(channels=c):
+            yield "weight", (c,)
+        case LearnedScale():
+            yield "weight", ()
+        case SqueezeExcite():
+            yield from _squeeze_excite(leaf)
+        case SpatialAttention(kernel=k, bias=bias, norm=norm):
+            yield "conv.weight", (1, 2, k, k)
+            if bias:
+                yield "conv.bias", (1,)
+            yield from _inside("norm", norm)
         case EfficientChannelAttention(kernel=k):
             yield "conv.weight", (1, 1, k)
         case Parameterless():
             return
         case _:
             assert_never(leaf)
+
+
+def _batch_norm(norm: BatchNorm) -> Iterator[tuple[str, TensorShape]]:
+    learned = ("weight", "bias") if norm.affine else ()
+    for key in (*learned, "running_mean", "running_var"):
+        yield key, (norm.channels,)
+    yield COUNTER, ()
+
+
+def _squeeze_excite(se: SqueezeExcite) -> Iterator[tuple[str, TensorShape]]:
+    """Matrices, or 1x1 convolutions."""
+    pixel = () if se.linear else (1, 1)
+    for key, out, incoming in (("fc1", se.hidden, se.channels), ("fc2", se.channels, se.hidden)):
+        yield f"{key}.weight", (out, incoming, *pixel)
+        if se.bias:
+            yield f"{key}.bias", (out,)
+        if key == "fc1":
+            yield from _inside("norm", se.norm)
+
+
+def _inside(name: str, norm: BatchNorm | None) -> Iterator[tuple[str, TensorShape]]:
+    for key, size in _batch_norm(norm) if norm else ():
+        yield f"{name}.{key}", size

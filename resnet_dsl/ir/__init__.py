@@ -5,7 +5,7 @@ A `Network` is an input size and a tuple of layers. Leaves compute, three combin
 data; every question about them is a function in `resnet_dsl.folds`. Names of modules, orders of
 registration and positions in a text are not here: each is the result of a fold, by `LayerPath`.
 
-Leaves of a kind share a base class (`Norm`, `Attention`, `Window`, `Padding`, `Parameterless`), so
+Leaves of a kind share a base class (`Norm`, `Activation`, `Attention`, `Window`, …), so
 that a fold names the kinds that matter to it. The union `Leaf` is closed: a leaf that a fold
 forgets is an error of mypy.
 
@@ -16,9 +16,10 @@ Pool(kind='max', kernel=3, stride=2, padding=0, ceil=False)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from resnet_dsl.ir.kinds import ROOT as ROOT
+from resnet_dsl.ir.kinds import Activation as Activation
 from resnet_dsl.ir.kinds import ActiveNorm as ActiveNorm
 from resnet_dsl.ir.kinds import Attention as Attention
 from resnet_dsl.ir.kinds import Elementwise as Elementwise
@@ -30,197 +31,43 @@ from resnet_dsl.ir.kinds import Shape as Shape
 from resnet_dsl.ir.kinds import Size as Size
 from resnet_dsl.ir.kinds import Vector as Vector
 from resnet_dsl.ir.kinds import Window as Window
-
-ActKind: TypeAlias = Literal[
-    "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh"
-]
-PoolKind: TypeAlias = Literal["max", "average"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conv(Window):
-    """A square 2-D convolution; `groups` is the cardinality of Xie et al. 2017.
-
-    `standardized` weights have mean 0 and variance 1 for each output channel: Qiao et al. 2019.
-    """
-
-    in_channels: int
-    out_channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-    bias: bool = False
-    standardized: bool = False
-
-    def __post_init__(self) -> None:
-        assert self.in_channels % self.groups == 0 == self.out_channels % self.groups, self
-        assert min(self.kernel, self.stride, self.dilation, self.out_channels) > 0, self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm(Norm):
-    """`(x - mean) / sqrt(var + eps) * weight + bias` over a batch: Ioffe and Szegedy 2015.
-
-    `momentum` is the weight of the new batch in the running statistics, as PyTorch counts it.
-    """
-
-    channels: int
-    eps: float
-    momentum: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupNorm(Norm):
-    """`(x - mean) / sqrt(var + eps) * weight + bias` over groups of channels: Wu and He 2018."""
-
-    channels: int
-    groups: int
-    eps: float
-
-    def __post_init__(self) -> None:
-        assert self.channels % self.groups == 0, self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvoNorm(ActiveNorm):
-    """EvoNorm-S0, `x * sigmoid(v * x) / std(x) * weight + bias`: Liu et al. 2020, table 2.
-
-    The deviation is that of a group of channels. It normalizes and activates.
-    """
-
-    channels: int
-    groups: int
-    eps: float
-
-    def __post_init__(self) -> None:
-        assert self.channels % self.groups == 0, self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilterResponseNorm(ActiveNorm):
-    """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`: Singh and Krishnan 2020, §3.
-
-    The mean is that of a channel's map. It normalizes and activates.
-    """
-
-    channels: int
-    eps: float
-
-
-@dataclass(frozen=True, slots=True)
-class Act(Elementwise):
-    """An elementwise activation without parameters."""
-
-    kind: ActKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool(Window, Parameterless):
-    """A square window with its maximum or average; `ceil` keeps a last, partial window.
-
-    Max pools pad with minus infinity; averages count the zeros that they pad with.
-    """
-
-    kind: PoolKind
-    kernel: int
-    stride: int
-    padding: int = 0
-    ceil: bool = False
-
-    @property
-    def dilation(self) -> int:  # type: ignore[override]  # a number like the others, but fixed
-        return 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptivePool(Parameterless):
-    """The averages of each channel over `side` x `side` even parts of the map.
-
-    One part is the whole map, a global average pool: Lin et al. 2013.
-    """
-
-    side: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroPad(Padding):
-    """Zeros around a map: `before` its first row and column, `after` its last."""
-
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlurPool(Parameterless):
-    """A binomial 3x3 filter over each channel, then every `stride`-th pixel: Zhang 2019.
-
-    The map is reflected by one pixel at its sides.
-    """
-
-    stride: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SqueezeExcite(Attention):
-    """`x * sigmoid(W2 relu(W1 mean(x)))`, with `hidden` channels between: Hu et al. 2018, §3."""
-
-    channels: int
-    hidden: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EfficientChannelAttention(Attention):
-    """`x * sigmoid(conv(mean(x)))`, over `kernel` neighbouring channels: Wang et al. 2020."""
-
-    kernel: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PadChannels(Padding):
-    """Channels of zeros, `before` and `after` those of the input: option A of He et al. 2015."""
-
-    before: int = 0
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flatten(Parameterless):
-    """A map read as one vector, channel by channel."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
-    """`W x + b`: a fully connected layer."""
-
-    in_features: int
-    out_features: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dropout(Elementwise):
-    """In training each element is zeroed with probability `p`, the others scaled by `1/(1-p)`."""
-
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class DropPath(Elementwise):
-    """In training each image's map is zeroed with probability `p`, the others scaled by
-    `1/(1-p)`: the stochastic depth of Huang et al. 2016."""
-
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Softmax(Parameterless):
-    """`exp(x) / sum(exp(x))` over the features of a vector."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity(Elementwise):
-    """`x`: the shortcut where the shapes agree."""
+from resnet_dsl.ir.leaves import Act as Act
+from resnet_dsl.ir.leaves import ActKind as ActKind
+from resnet_dsl.ir.leaves import AdaptivePool as AdaptivePool
+from resnet_dsl.ir.leaves import AnyActivation as AnyActivation
+from resnet_dsl.ir.leaves import BlurPool as BlurPool
+from resnet_dsl.ir.leaves import Conv as Conv
+from resnet_dsl.ir.leaves import Dropout as Dropout
+from resnet_dsl.ir.leaves import DropPath as DropPath
+from resnet_dsl.ir.leaves import EfficientChannelAttention as EfficientChannelAttention
+from resnet_dsl.ir.leaves import Flatten as Flatten
+from resnet_dsl.ir.leaves import Identity as Identity
+from resnet_dsl.ir.leaves import L2Normalize as L2Normalize
+from resnet_dsl.ir.leaves import Leaf as Leaf
+from resnet_dsl.ir.leaves import LearnedScale as LearnedScale
+from resnet_dsl.ir.leaves import Linear as Linear
+from resnet_dsl.ir.leaves import Normalize as Normalize
+from resnet_dsl.ir.leaves import PadChannels as PadChannels
+from resnet_dsl.ir.leaves import Pool as Pool
+from resnet_dsl.ir.leaves import PoolKind as PoolKind
+from resnet_dsl.ir.leaves import PReLU as PReLU
+from resnet_dsl.ir.leaves import Scale as Scale
+from resnet_dsl.ir.leaves import Softmax as Softmax
+from resnet_dsl.ir.leaves import SpatialAttention as SpatialAttention
+from resnet_dsl.ir.leaves import SqueezeExcite as SqueezeExcite
+from resnet_dsl.ir.leaves import Standardization as Standardization
+from resnet_dsl.ir.leaves import StandardizationFormula as StandardizationFormula
+from resnet_dsl.ir.leaves import WindowSize as WindowSize
+from resnet_dsl.ir.leaves import ZeroPad as ZeroPad
+from resnet_dsl.ir.norms import AnyNorm as AnyNorm
+from resnet_dsl.ir.norms import BatchNorm as BatchNorm
+from resnet_dsl.ir.norms import EvoNorm as EvoNorm
+from resnet_dsl.ir.norms import FilterResponseNorm as FilterResponseNorm
+from resnet_dsl.ir.norms import GroupNorm as GroupNorm
+from resnet_dsl.ir.norms import InstanceNorm as InstanceNorm
+from resnet_dsl.ir.norms import LayerNorm as LayerNorm
+
+_IDENTITY: Final = Identity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +85,8 @@ class Residual:
     """
 
     body: Layer
-    shortcut: Layer = Identity()
-    after: Layer = Identity()
+    shortcut: Layer = _IDENTITY
+    after: Layer = _IDENTITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,28 +96,6 @@ class Parallel:
     branches: tuple[Layer, ...]
 
 
-AnyNorm: TypeAlias = BatchNorm | GroupNorm | EvoNorm | FilterResponseNorm
-Leaf: TypeAlias = (
-    Conv
-    | BatchNorm
-    | GroupNorm
-    | EvoNorm
-    | FilterResponseNorm
-    | Act
-    | Pool
-    | AdaptivePool
-    | ZeroPad
-    | BlurPool
-    | SqueezeExcite
-    | EfficientChannelAttention
-    | PadChannels
-    | Flatten
-    | Linear
-    | Dropout
-    | DropPath
-    | Softmax
-    | Identity
-)
 Layer: TypeAlias = Leaf | Sequence | Residual | Parallel
 
 

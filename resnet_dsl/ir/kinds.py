@@ -76,6 +76,12 @@ class Norm:
     eps: float
 
 
+class Activation:
+    """A leaf that applies a nonlinear function to each number."""
+
+    __slots__ = ()
+
+
 class ActiveNorm(Norm):
     """A norm that activates as well."""
 

@@ -13,9 +13,11 @@ from pydantic_core.core_schema import CoreSchema
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.validation import Definitions
-from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_options import NotationError
 from resnet_dsl.notation.parse_row import parse_row
-from resnet_dsl.notation.terms import Conv, HeadLayer, Row, RowLayer, format_layer
+from resnet_dsl.notation.printed import format_layer
+from resnet_dsl.notation.terms import Conv, HeadLayer, Row, RowLayer
 
 LARGEST_SIDE: Final = 65_536
 

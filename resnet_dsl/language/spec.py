@@ -10,9 +10,19 @@ by `resnet_dsl.elaboration`. Annotations are values here: no `from __future__ im
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal
 
-from resnet_dsl.ir import ActKind
+from resnet_dsl.language.activations import ActivationField, ActivationValue, AfterField
+from resnet_dsl.language.choices import CHOICES as CHOICES
+from resnet_dsl.language.choices import Antialias as Antialias
+from resnet_dsl.language.choices import ByLetter
+from resnet_dsl.language.choices import FirstDilation as FirstDilation
+from resnet_dsl.language.choices import Order as Order
+from resnet_dsl.language.choices import Projection as Projection
+from resnet_dsl.language.choices import ProjectionInput as ProjectionInput
+from resnet_dsl.language.choices import Scheme as Scheme
+from resnet_dsl.language.choices import Shortcut as Shortcut
+from resnet_dsl.language.choices import StrideOn as StrideOn
 from resnet_dsl.language.fields import (
     HeadLayerText,
     InputText,
@@ -23,12 +33,17 @@ from resnet_dsl.language.fields import (
 )
 from resnet_dsl.language.norms import NORMS as NORMS
 from resnet_dsl.language.norms import ActiveNorm as ActiveNorm
+from resnet_dsl.language.norms import AnyNorm as AnyNorm
 from resnet_dsl.language.norms import BatchNorm as BatchNorm
 from resnet_dsl.language.norms import EvoNorm as EvoNorm
 from resnet_dsl.language.norms import FilterResponseNorm as FilterResponseNorm
 from resnet_dsl.language.norms import GroupNorm as GroupNorm
+from resnet_dsl.language.norms import InstanceNorm as InstanceNorm
+from resnet_dsl.language.norms import LayerNorm as LayerNorm
 from resnet_dsl.language.norms import Norm as Norm
-from resnet_dsl.language.norms import NormField
+from resnet_dsl.language.norms import NormField, WeightsField
+from resnet_dsl.language.norms import Standardized as Standardized
+from resnet_dsl.language.norms import Weights as Weights
 from resnet_dsl.language.validation import (
     AtLeast,
     Between,
@@ -69,14 +84,6 @@ def default_bias(*, normed: bool) -> bool:
 
 Count = Annotated[int, Between(ge=1, le=10**15)]
 DEFAULT_NORM: Final = BatchNorm()
-StrideOn = Literal["spatial", "first"]
-Shortcut = Literal["projection", "padding", "padding on both sides", "always", "none"]
-Projection = Literal["1x1", "3x3", "average pool, 1x1"]
-Order = Literal["post", "pre"]
-Weights = Literal["plain", "standardized"]
-Antialias = Literal["none", "blur", "average"]
-FirstDilation = Literal["previous", "new"]
-Scheme = Literal["resnet", "vgg", "googlenet", "pytorch"]
 _NotEmpty: Final = AtLeast(1)
 
 
@@ -92,15 +99,22 @@ class BlockKeys:
         ),
     ] = None
     shortcut: Annotated[
-        Shortcut | None,
+        Annotated[Shortcut, ByLetter()] | None,
         Description(
             "projection: option B of the paper; padding: A, with zeros after the channels "
-            "or on both sides of them; always: C; none: plain"
+            "or on both sides of them, or after an average pool; always: C; none: plain"
         ),
     ] = None
     projection: Annotated[
         Projection | None,
         Description("what a projecting shortcut is made of; where it does not stride, a 1x1 alone"),
+    ] = None
+    projection_input: Annotated[
+        ProjectionInput | None,
+        Description(
+            "what a projection of a pre-activated block reads: the activated input (ResNet v2), "
+            "or the input itself"
+        ),
     ] = None
     order: Annotated[
         Order | None,
@@ -108,8 +122,13 @@ class BlockKeys:
             "norm and activation after each convolution (post), or before it (pre: ResNet v2)"
         ),
     ] = None
+    final_norm: Annotated[
+        bool | None,
+        Description("whether norm and activation follow the last pre-activated block"),
+    ] = None
     weights: Annotated[
-        Weights | None, Description("standardized: each filter is used with mean 0 and variance 1")
+        WeightsField | None,
+        Description("standardized: each filter is used with mean 0 and variance 1"),
     ] = None
     first_dilation: Annotated[
         FirstDilation | None,
@@ -126,7 +145,11 @@ class BlockKeys:
         ),
     ] = None
     norm: Annotated[NormField | None, Description("what follows every convolution")] = None
-    activation: Annotated[ActKind | None, Description("the nonlinearity")] = None
+    activation: Annotated[ActivationField | None, Description("the nonlinearity")] = None
+    after: Annotated[
+        AfterField | None,
+        Description("what follows the addition of a block, if it is not pre-activated"),
+    ] = None
     bias: Annotated[
         bool | None, Description("biases of convolutions; left out, where no norm follows")
     ] = None
@@ -134,18 +157,29 @@ class BlockKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The values of all block keys; a `bias` of None depends on the norm."""
+    """The values of all block keys; a `bias` of None depends on the norm, an `after` of None is the
+    activation."""
 
     stride_on: StrideOn = "spatial"
     shortcut: Shortcut = "projection"
     projection: Projection = "1x1"
+    projection_input: ProjectionInput = "activated"
     order: Order = "post"
+    final_norm: bool = True
     weights: Weights = "plain"
     first_dilation: FirstDilation = "previous"
     antialias: Antialias = "none"
     norm: Norm = DEFAULT_NORM
-    activation: ActKind = "relu"
+    activation: ActivationValue = "relu"
+    after: ActivationValue | Literal["none"] | None = None
     bias: bool | None = None
+
+    @property
+    def after_addition(self) -> ActivationValue | Literal["none"]:
+        """What follows the addition of a block."""
+        if self.order == "pre":
+            return "none"
+        return self.activation if self.after is None else self.after
 
     @property
     def projects(self) -> bool:
@@ -160,15 +194,6 @@ class Settings:
 
 _KEYS: Final = tuple(key.name for key in fields(Settings))
 DEFAULTS: Final = Settings()
-CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "stride_on": get_args(StrideOn),
-    "shortcut": get_args(Shortcut),
-    "projection": get_args(Projection),
-    "order": get_args(Order),
-    "first_dilation": get_args(FirstDilation),
-    "antialias": get_args(Antialias),
-}
-"""The keys with a closed list of values, the default first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

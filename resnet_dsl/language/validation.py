@@ -39,7 +39,7 @@ class Description(NamedTuple):
     text: str
 
     def constrain(self, schema: Any) -> Any:
-        return _documented(schema, description=self.text)
+        return documented(schema, description=self.text)
 
 
 class Between(NamedTuple):
@@ -81,7 +81,8 @@ class ShortForm(NamedTuple):
         return core.no_info_before_validator_function(self.expand, schema)
 
 
-def _documented(schema: Any, **updates: object) -> Any:
+def documented(schema: Any, **updates: object) -> Any:
+    """A schema with more in its JSON Schema."""
     metadata = schema.get("metadata", {})
     known = metadata.get("pydantic_js_updates", {})
     return schema | {"metadata": {**metadata, "pydantic_js_updates": {**known, **updates}}}
@@ -137,9 +138,7 @@ def dataclass_schema(kind: Any, definitions: Definitions) -> CoreSchema:
             frozen=True,
             slots=True,
         )
-        definitions[name] = _documented(
-            schema, description=kind.__doc__, additionalProperties=False
-        )
+        definitions[name] = documented(schema, description=kind.__doc__, additionalProperties=False)
     reference = core.definition_reference_schema(name)
 
     def as_mapping(data: object) -> object:

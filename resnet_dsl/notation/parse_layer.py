@@ -1,55 +1,54 @@
-"""The text of one layer to its term: comma-separated words, an anchored pattern for each form."""
+"""The text of one layer to its term: comma-separated texts, an anchored pattern for each form."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, TypeAlias
 
-from resnet_dsl.diagnostics import Code, nearest
+from resnet_dsl.diagnostics import nearest
+from resnet_dsl.notation.parse_norm import parse_eca, parse_norm, parse_se, parse_spatial
+from resnet_dsl.notation.parse_options import (
+    NUMBER,
+    NotationError,
+    OptionText,
+    parse_activation,
+    positive,
+    read_number,
+    read_options,
+    square,
+)
 from resnet_dsl.notation.terms import (
     AdaptivePool,
+    Add,
     At,
     BlurPool,
+    BothPools,
     Conv,
     Dropout,
     DropPath,
-    EfficientChannelAttention,
     Fc,
     Flatten,
     HeadLayer,
+    Identity,
+    L2Normalize,
+    LearnedScale,
+    Normalize,
     Pool,
+    Scale,
     Softmax,
-    SqueezeExcite,
+    ZeroChannels,
     ZeroPad,
 )
 
-LARGEST: Final = 1_000_000
-"""No number of a row is larger."""
-
-
-class NotationError(ValueError):
-    """A text that is not a row or layer: what is wrong, at which characters, and the fix."""
-
-    def __init__(
-        self,
-        message: str,
-        at: At | None = None,
-        help: str | None = None,
-        code: Code = "row",
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.at = at
-        self.help = help
-        self.code = code
+LAYER_HELP = "a layer is written kernel, channels, options: 3x3, 64, /2"
 
 
 def parse_layer(text: str) -> HeadLayer:
     """The layer of a line of a stem or a head; brackets around it are allowed.
 
     >>> parse_layer("fc 1000")
-    Fc(features=1000)
+    Fc(features=1000, bias=True, activation=None)
     """
     whole = re.fullmatch(r"\s*(?:\[([^\[\]]*)\]|([^\[\]]*))\s*", text)
     if whole is None:
@@ -58,12 +57,8 @@ def parse_layer(text: str) -> HeadLayer:
     return parse_words(whole[group], whole.start(group))
 
 
-_Word: TypeAlias = tuple[str, At]
-LAYER_HELP = "a layer is written kernel, channels, options: 3x3, 64, /2"
-
-
 def parse_words(text: str, offset: int) -> HeadLayer:
-    """One layer from its comma-separated words; `offset` is where they begin in the whole text."""
+    """One layer from its comma-separated texts; `offset` is where they begin in the whole text."""
     words = [(m[0].strip(), _trimmed(m, offset)) for m in re.finditer(r"[^,]+|(?<=,)(?=,|$)", text)]
     if not words or not words[0][0]:
         raise NotationError("the layer is empty", (offset, offset + len(text)), LAYER_HELP)
@@ -72,27 +67,43 @@ def parse_words(text: str, offset: int) -> HeadLayer:
     for pattern, parse in _FORMS:
         if match := re.fullmatch(pattern, first, re.IGNORECASE | re.ASCII):
             return parse(match, at, rest, whole)
-    known = (
-        "max pool",
-        "average pool",
-        "blur pool",
-        "zero pad",
-        "se",
-        "eca",
-        "flatten",
-        "softmax",
-        "dropout",
-        "drop path",
-        "fc",
-    )
-    guess = nearest(re.sub(r"[\d×xX*-]+d?\s*", "", first), known)
+    if activation := parse_activation(first, at):
+        read_options(rest, ())
+        return activation
+    guess = nearest(re.sub(r"[\d×xX*-]+d?\s*", "", first), _KNOWN)
     raise NotationError(
         f"{first!r} is not a layer", at, help=f"did you mean {guess!r}?" if guess else LAYER_HELP
     )
 
 
-def _parse_conv(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    kernel = _square(match[1], match[2], at)
+_KNOWN = (
+    "max pool",
+    "average pool",
+    "blur pool",
+    "zero pad",
+    "zero channels",
+    "se",
+    "eca",
+    "spatial attention",
+    "norm",
+    "batch norm",
+    "flatten",
+    "softmax",
+    "dropout",
+    "drop path",
+    "scale",
+    "learned scale",
+    "normalize",
+    "identity",
+    "fc",
+)
+
+
+# ---------------------------------------------------------------- convolutions and pools
+
+
+def _parse_conv(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    kernel = square(match[1], match[2], at)
     channels = re.fullmatch(r"(\d+)(?:-?d)?", rest[0][0]) if rest else None
     if channels is None:
         raise NotationError(
@@ -100,16 +111,20 @@ def _parse_conv(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> H
             rest[0][1] if rest else at,
             help=f"write {kernel}x{kernel}, 64 (or {kernel}x{kernel} max pool)",
         )
-    return _conv(kernel, _positive(channels[1], rest[0][1], "channels"), rest[1:], whole)
+    allowed = ("C", "stride", "dilation", "pad", "bias", "norm", "activation")
+    options = read_options(rest[1:], allowed)
+    return _conv(kernel, positive(channels[1], rest[0][1], "channels"), options, whole)
 
 
-def _parse_bare(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    kernel = _square(match[2], match[3], at)
-    return _conv(kernel, _positive(match[1], at, "channels"), rest, whole, bare=True)
+def _parse_bare(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    kernel = square(match[2], match[3], at)
+    options = read_options(rest, ("C", "stride", "dilation", "pad", "bias"))
+    return _conv(kernel, positive(match[1], at, "channels"), options, whole, bare=True)
 
 
-def _conv(kernel: int, channels: int, words: list[_Word], at: At, *, bare: bool = False) -> Conv:
-    options = _read_options(words, ("C", "stride", "dilation", "pad", "bias"))
+def _conv(
+    kernel: int, channels: int, options: dict[str, Any], at: At, *, bare: bool = False
+) -> Conv:
     return Conv(
         kernel=kernel,
         channels=channels,
@@ -117,15 +132,17 @@ def _conv(kernel: int, channels: int, words: list[_Word], at: At, *, bare: bool 
         stride=options.get("stride"),
         dilation=options.get("dilation"),
         padding=options.get("pad"),
-        bias=None if "bias" not in options else bool(options["bias"]),
+        bias=options.get("bias"),
+        norm=options.get("norm"),
+        activation=options.get("activation"),
         bare=bare,
         at=at,
     )
 
 
-def _parse_pool(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    options = _read_options(rest, ("stride", "pad", "ceil"))
-    kernel = _square(match[1], match[2], at)
+def _parse_pool(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    options = read_options(rest, ("stride", "pad", "ceil"))
+    kernel = square(match[1], match[2], at)
     padding = options.get("pad")
     if padding is not None and padding > kernel // 2:
         raise NotationError(
@@ -143,151 +160,123 @@ def _parse_pool(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> H
     )
 
 
-def _parse_fc(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    _read_options(rest, ())
-    return Fc(features=_positive(match[1] or match[2], at, "features"), at=whole)
-
-
-def _parse_dropout(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    _read_options(rest, ())
-    p = float(match[2])
-    if not 0 <= p < 1:
-        raise NotationError(
-            f"a {match[1].lower()} of {match[2]}", at, help="a probability below 1: 0.5"
-        )
-    return Dropout(p=p, at=whole) if match[1][-1] in "tT" else DropPath(p=p, at=whole)
-
-
-def _parse_zeros(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    _read_options(rest, ())
-    before = read_number(match[1], at)
-    after = before if match[2] is None else read_number(match[2], at)
-    if before == after == 0:
-        raise NotationError(f"{match[0]!r} adds nothing", at, help="write zero pad 1")
-    return ZeroPad(before=before, after=after, at=whole)
-
-
-def _parse_blur(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    options = _read_options(rest, ("stride",))
+def _parse_blur(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    options = read_options(rest, ("stride",))
     if "stride" not in options:
         raise NotationError(f"{match[0]!r} without a stride", at, help="write blur pool, /2")
     return BlurPool(stride=options["stride"], at=whole)
 
 
-def _parse_attention(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    _read_options(rest, ())
-    if match[2] is None:
-        raise NotationError(f"{match[0]!r} without its number", at, help="write se 16, or eca 5")
-    if match[1].lower() == "se":
-        return SqueezeExcite(hidden=_positive(match[2], at, "hidden channels"), at=whole)
-    kernel = _positive(match[2], at, "channels in a kernel")
-    if kernel % 2 == 0:
-        raise NotationError(f"an eca kernel of {kernel}", at, help="its kernel is odd: eca 3")
-    return EfficientChannelAttention(kernel=kernel, at=whole)
+def _parse_global(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    options = read_options(rest, ("as window",))
+    side = 1 if match[2] is None else square(match[2], match[3], at)
+    if side > 1 and options:
+        raise NotationError("only a pool over the whole map is a window", whole, "leave it out")
+    kind: Any = "max" if match[1].lower() == "max" else "average"
+    return AdaptivePool(side=side, kind=kind, window=options.get("as window"), at=whole)
 
 
-def _parse_word(match: re.Match[str], at: At, rest: list[_Word], whole: At) -> HeadLayer:
-    _read_options(rest, ())
-    match match[0][0].lower():
-        case "f":
-            return Flatten(at=whole)
-        case "s":
-            return Softmax(at=whole)
-        case _:
-            side = 1 if match[1] is None else _square(match[1], match[2], at)
-            return AdaptivePool(side=side, at=whole)
+def _parse_both(match: re.Match[str], _at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    read_options(rest, ())
+    return BothPools(first="max" if match[1].lower() == "max" else "average", at=whole)
 
 
-_FORMS: tuple[tuple[str, Callable[[re.Match[str], At, list[_Word], At], HeadLayer]], ...] = (
+# ---------------------------------------------------------------- others
+
+
+def _parse_fc(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    options = read_options(rest, ("bias", "activation"))
+    return Fc(
+        features=positive(match[1] or match[2], at, "features"),
+        bias=options.get("bias", True),
+        activation=options.get("activation"),
+        at=whole,
+    )
+
+
+def _parse_dropout(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    read_options(rest, ())
+    p, kind = float(match[3]), match[2].lower()
+    if not 0 <= p < 1:
+        raise NotationError(f"a {kind} of {match[3]}", at, help="a probability below 1: 0.5")
+    if kind == "dropout":
+        return Dropout(p=p, of_channels=bool(match[1]), at=whole)
+    if match[1]:
+        raise NotationError("a path has no channels", at, help=f"write drop path {match[3]}")
+    return DropPath(p=p, at=whole)
+
+
+def _parse_zeros(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    read_options(rest, ())
+    first = read_number(match[2], at)
+    second = None if match[3] is None else read_number(match[3], at)
+    if first == 0 and not second:
+        raise NotationError(f"{match[0]!r} adds nothing", at, help=f"write zero {match[1]} 1")
+    if match[1].lower().startswith("ch"):
+        before, after = (0, first) if second is None else (first, second)
+        return ZeroChannels(before=before, after=after, at=whole)
+    return ZeroPad(before=first, after=first if second is None else second, at=whole)
+
+
+def _parse_scale(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    read_options(rest, ())
+    if abs(float(match[1])) in (0, float("inf")):
+        raise NotationError(f"a scale of {match[1]}", at, help="like scale 0.1")
+    return Scale(factor=float(match[1]), at=whole)
+
+
+def _parse_normalize(
+    _match: re.Match[str], _at: At, rest: list[OptionText], whole: At
+) -> HeadLayer:
+    options = read_options(rest, ("mean", "std"))
+    if set(options) != {"mean", "std"} or len(options["mean"]) != len(options["std"]):
+        example = "normalize, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
+        raise NotationError("a normalization without mean and std", whole, help=f"write {example}")
+    if not all(options["std"]):
+        raise NotationError("a std of 0", whole, help="it divides")
+    return Normalize(mean=options["mean"], std=options["std"], at=whole)
+
+
+def _parse_word(match: re.Match[str], _at: At, rest: list[OptionText], whole: At) -> HeadLayer:
+    read_options(rest, ())
+    word = re.sub(r"[\s_-]+", " ", match[0].lower())
+    words: dict[str, HeadLayer] = {
+        "flatten": Flatten(at=whole),
+        "softmax": Softmax(at=whole),
+        "log softmax": Softmax(log=True, at=whole),
+        "learned scale": LearnedScale(at=whole),
+        "l2 normalize": L2Normalize(at=whole),
+        "identity": Identity(at=whole),
+        "add": Add(at=whole),
+    }
+    return words[word]
+
+
+_Parse: TypeAlias = Callable[[re.Match[str], At, list[OptionText], At], HeadLayer]
+_POOL = r"[ -]?pool(?:ing)?"
+_FORMS: tuple[tuple[str, _Parse], ...] = (
     (r"(\d+)\s*[x×X*]\s*(\d+)(?:\s+conv(?:olution)?)?", _parse_conv),
     (r"(\d+)-?d\s+(\d+)\s*[x×X*]\s*(\d+)\s+conv(?:olution)?", _parse_bare),
-    (r"(\d+)\s*[x×X*]\s*(\d+)\s+(max|average|avg)[ -]?pool(?:ing)?", _parse_pool),
-    (r"blur[ -]?pool(?:ing)?", _parse_blur),
-    (r"(se|eca)(?:\s+(\d+))?", _parse_attention),
+    (rf"(\d+)\s*[x×X*]\s*(\d+)\s+(max|average|avg){_POOL}", _parse_pool),
+    (rf"blur{_POOL}", _parse_blur),
+    (r"se(?:\s+(/)?\s*(\d+))?", parse_se),
+    (r"eca(?:\s+(\d+))?", parse_eca),
+    (r"spatial[ -]attention(?:\s+(\d+))?", parse_spatial),
     (r"(?:(\d+)-?d\s+fc|fc\s+(\d+))", _parse_fc),
-    (r"(dropout|drop[ -]path)\s+(\d*\.?\d+(?:e-?\d+)?)", _parse_dropout),
-    (r"zero[ -]?pad(?:ding)?\s+(\d+)(?:\s+(\d+))?", _parse_zeros),
+    (rf"(channel\s+)?(dropout|drop[ -]path)\s+({NUMBER})", _parse_dropout),
+    (r"zero[ -]?(pad|padding|channels?)\s+(\d+)(?:\s+(\d+))?", _parse_zeros),
+    (rf"scale\s+({NUMBER})", _parse_scale),
+    (r"normali[sz]e", _parse_normalize),
+    (r"(?:(batch|group|instance|layer|evonorm|filter\s+response)\s+)?norm", parse_norm),
+    (rf"(average|avg|max)\s+and\s+(?:average|avg|max){_POOL}", _parse_both),
     (
-        r"flatten|softmax|(?:(?:global|adaptive)\s+)?(?:average|avg)[ -]?pool(?:ing)?"
-        r"(?:\s+to\s+(\d+)\s*[x×X*]\s*(\d+))?",
-        _parse_word,
+        rf"(?:(?:global|adaptive)\s+)?(average|avg){_POOL}(?:\s+to\s+(\d+)\s*[x×X*]\s*(\d+))?",
+        _parse_global,
     ),
+    (rf"(?:global|adaptive)\s+(max){_POOL}(?:\s+to\s+(\d+)\s*[x×X*]\s*(\d+))?", _parse_global),
+    (rf"(max){_POOL}\s+to\s+(\d+)\s*[x×X*]\s*(\d+)", _parse_global),
+    (r"flatten|(?:log[ _-]?)?softmax|learned\s+scale|l2[ -]normalize|identity|add", _parse_word),
 )
-_OPTIONS: tuple[tuple[str, str], ...] = (
-    ("C", r"C\s*=\s*(\d+)"),
-    ("stride", r"(?:/|stride\s+)\s*(\d+)"),
-    ("dilation", r"dilation\s+(\d+)"),
-    ("pad", r"pad(?:ding)?\s+(\d+)"),
-    ("bias", r"bias"),
-    ("no bias", r"no\s+bias"),
-    ("ceil", r"ceil"),
-)
-
-
-def _read_options(words: list[_Word], allowed: tuple[str, ...]) -> dict[str, int]:
-    """The options after a layer's first words; flags are 1, negated flags 0."""
-    options: dict[str, int] = {}
-    for word, at in words:
-        for name, pattern in _OPTIONS:
-            flags = re.ASCII if name == "C" else re.ASCII | re.IGNORECASE  # c=32 is a slip
-            if match := re.fullmatch(pattern, word, flags):
-                break
-        else:
-            raise NotationError(
-                f"{word!r} is not an option of a layer", at, help=_option_help(word)
-            )
-        key = name.removeprefix("no ")
-        if key not in allowed:
-            raise NotationError(f"this layer takes no {key!r}", at, help=_listed(allowed))
-        if key in options:
-            raise NotationError(f"{key!r} is given twice", at, help="give it once")
-        if not match.groups():
-            options[key] = int(name == key)
-        elif name == "pad":
-            options[key] = read_number(match[1], at)
-        else:
-            options[key] = _positive(match[1], at, key)
-    return options
-
-
-def _option_help(word: str) -> str:
-    if slip := re.fullmatch(r"(?:S|s|stride)\s*[=:]?\s*(\d+)", word):
-        return f"a stride is written /{slip[1]}"
-    if slip := re.fullmatch(r"(?:c|G|g|groups)\s*[=:]\s*(\d+)", word):
-        return f"a cardinality is written C={slip[1]}"
-    if slip := re.fullmatch(r"(?:P|p|pad|padding)\s*[=:]\s*(\d+)", word):
-        return f"a padding is written pad {slip[1]}"
-    if slip := re.fullmatch(r"(?:D|d|dilation)\s*[=:]\s*(\d+)", word):
-        return f"a dilation is written dilation {slip[1]}"
-    return "options are C=32, /2, dilation 2, pad 3, bias, no bias and, for pools, ceil"
-
-
-def _listed(allowed: tuple[str, ...]) -> str:
-    return f"it takes {', '.join(allowed)}" if allowed else "it takes no options"
-
-
-def _square(height: str, width: str, at: At) -> int:
-    if int(height[:9]) != int(width[:9]):
-        raise NotationError(
-            f"a kernel of {height[:9]}x{width[:9]}", at, help="kernels are square: 3x3"
-        )
-    return _positive(height, at, "pixels in a kernel")
-
-
-def _positive(digits: str, at: At, what: str) -> int:
-    number = read_number(digits, at)
-    if number == 0:
-        raise NotationError(
-            f"0 is not a number of {what}" if what != "stride" else "a stride of 0", at
-        )
-    return number
-
-
-def read_number(digits: str, at: At) -> int:
-    if len(digits) > 9 or int(digits) > LARGEST:
-        shown = digits if len(digits) < 12 else f"{digits[:9]}..."
-        raise NotationError(f"{shown} is too large", at, f"at most {LARGEST:,}", code="limit")
-    return int(digits)
 
 
 def _trimmed(match: re.Match[str], offset: int) -> At:

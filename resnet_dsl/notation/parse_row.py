@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from resnet_dsl.notation.parse_layer import LAYER_HELP, NotationError, parse_words, read_number
-from resnet_dsl.notation.terms import At, Branch, Conv, Row, RowLayer, format_layer
+from resnet_dsl.notation.parse_layer import LAYER_HELP, parse_words
+from resnet_dsl.notation.parse_options import NotationError, read_number
+from resnet_dsl.notation.printed import format_layer
+from resnet_dsl.notation.terms import Add, At, Branch, Conv, Identity, Row, RowLayer
 
 
 def parse_row(text: str) -> Row:
@@ -24,6 +26,8 @@ def parse_row(text: str) -> Row:
     branches = [_parse_path(scan)]
     while scan.take(r"\|"):
         branches.append(_parse_path(scan))
+    shortcut = _parse_path(scan) if scan.take(r"\+") else None
+    _check_additions(branches, shortcut)
     if not scan.take(r"\]"):
         raise scan.error("the row's last bracket is missing", help="close the block with ]")
     repeats = 1
@@ -45,7 +49,7 @@ def parse_row(text: str) -> Row:
             )
         if not scan.done:
             raise scan.error("unexpected text after the row", help="a row has one repeat count")
-    return Row(branches=tuple(branches), repeats=repeats)
+    return Row(branches=tuple(branches), repeats=repeats, shortcut=shortcut)
 
 
 def _parse_path(scan: _Scanner) -> Branch:
@@ -54,9 +58,9 @@ def _parse_path(scan: _Scanner) -> Branch:
     while True:
         if words := scan.take(r"\[([^\[\]]*)\]"):
             layer = parse_words(words[1], words.start(1))
-        elif words := scan.take(r"[^\[\]|;]*[^\[\]|;\s]"):
+        elif words := scan.take(r"[^\[\]|;+]*[^\[\]|;+\s]"):
             layer = parse_words(words[0], words.start())
-        elif not layers and scan.peek("]|"):
+        elif not layers and scan.peek("]|+"):
             raise scan.error("a block without layers", help='like "[[3x3, 64], [3x3, 64]]"')
         else:
             raise scan.error("a layer is missing here", help=LAYER_HELP)
@@ -74,10 +78,24 @@ def _parse_path(scan: _Scanner) -> Branch:
             )
         layers.append(layer)
         separated = scan.take("[,;]")
-        if scan.peek("]|") and not separated:
+        if scan.peek("]|+") and not separated:
             return tuple(layers)
         if scan.done:
             raise scan.error("the row's last bracket is missing", help="close the block with ]")
+
+
+def _check_additions(branches: list[Branch], shortcut: Branch | None) -> None:
+    """`add` stands once, in a row of one path, after a layer; `identity` stands alone."""
+    paths = [*branches, *([] if shortcut is None else [shortcut])]
+    for path in paths:
+        for i, layer in enumerate(path):
+            if isinstance(layer, Identity) and len(path) > 1:
+                raise NotationError("identity beside other layers", layer.at, help="leave it out")
+            if isinstance(layer, Add) and (len(branches) > 1 or path is shortcut or i == 0):
+                help = "it follows the layers of a body: [[3x3, 64], [3x3, 64], [add], [se 4]]"
+                raise NotationError("an addition here", layer.at, help=help)
+        if len(additions := [layer for layer in path if isinstance(layer, Add)]) > 1:
+            raise NotationError("a second addition", additions[1].at, help="a block adds once")
 
 
 class _Scanner:

@@ -1,14 +1,43 @@
-"""Rows and layers as an author writes them, and their one printed form."""
+"""Rows and layers as an author writes them; `resnet_dsl.notation.printed` prints them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import Literal, TypeAlias
 
-from resnet_dsl.ir import PoolKind
+from resnet_dsl.ir import ActKind, PoolKind, WindowSize
 
 At: TypeAlias = tuple[int, int]
 """The place of a piece in its text: its first character, and the first one after it."""
+
+
+ActivationKind: TypeAlias = ActKind | Literal["prelu"]
+NormKind: TypeAlias = Literal["batch", "group", "instance", "layer", "evonorm", "filter response"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """`relu`, `leaky_relu 0.1`, `prelu`, `shared prelu`.
+
+    `number` is the slope of leaky_relu or the alpha of elu and celu, None for PyTorch's.
+    """
+
+    kind: ActivationKind
+    number: float | None = None
+    shared: bool = False
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """`norm`, the one that the keys give, or one of its own: `batch norm, eps 0.001`."""
+
+    kind: NormKind | None = None
+    groups: int | None = None
+    eps: float | None = None
+    momentum: float | Literal["cumulative"] | None = None
+    affine: bool | None = None
+    at: At = field(default=(0, 0), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +54,8 @@ class Conv:
     dilation: int | None = None
     padding: int | None = None
     bias: bool | None = None
+    norm: bool | None = None
+    activation: Activation | Literal["linear"] | None = None
     bare: bool = False
     at: At = field(default=(0, 0), compare=False, repr=False)
 
@@ -43,9 +74,10 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropout:
-    """`dropout 0.5`."""
+    """`dropout 0.5`, of single numbers, or `channel dropout 0.5`."""
 
     p: float
+    of_channels: bool = False
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -76,9 +108,20 @@ class BlurPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqueezeExcite:
-    """`se 16`, with its hidden width."""
+    """`se 16`, with its hidden width, or `se /16`, with the ratio to the channels that come in.
 
-    hidden: int
+    Options are `fc` (linear layers), `no bias`, an activation, a `gate` and `max pool`, and `norm`:
+    a batch norm inside, with its `eps` and `momentum`.
+    """
+
+    hidden: int | None = None
+    ratio: int | None = None
+    fc: bool = False
+    bias: bool = True
+    norm: Norm | None = None
+    activation: ActKind = "relu"
+    gate: ActKind = "sigmoid"
+    max_pool: bool = False
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -91,10 +134,89 @@ class EfficientChannelAttention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialAttention:
+    """`spatial attention 7`, with its kernel; options are `bias`, `norm` and `max first`."""
+
+    kernel: int
+    bias: bool = False
+    norm: Norm | None = None
+    max_first: bool = False
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroChannels:
+    """`zero channels 16`, after those that come in; `zero channels 8 8`: before and after."""
+
+    before: int = 0
+    after: int
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """`scale 0.1`."""
+
+    factor: float
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedScale:
+    """`learned scale`: one number."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalize:
+    """`normalize, mean 0.485 0.456 0.406, std 0.229 0.224 0.225`."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class L2Normalize:
+    """`l2 normalize`."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """`identity`: a branch or a shortcut without layers."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add:
+    """`add`: what follows it in a row comes after the addition."""
+
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptivePool:
-    """`average pool`, over the whole map, or `average pool to 7x7`."""
+    """`average pool`, over the whole map, or `average pool to 7x7`; `global max pool`.
+
+    A `window` sums as a pool of the size of the map does, in another order: `as window`, or `as
+    window of the height`.
+    """
 
     side: int = 1
+    kind: PoolKind = "average"
+    window: WindowSize | None = None
+    at: At = field(default=(0, 0), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothPools:
+    """`average and max pool`: both over the whole map, side by side, the `first` one first."""
+
+    first: PoolKind = "average"
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -103,6 +225,8 @@ class Fc:
     """`1000-d fc`: a fully connected layer."""
 
     features: int
+    bias: bool = True
+    activation: Activation | Literal["linear"] | None = None
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -115,8 +239,9 @@ class Flatten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Softmax:
-    """`softmax`."""
+    """`softmax`, or `log softmax`."""
 
+    log: bool = False
     at: At = field(default=(0, 0), compare=False, repr=False)
 
 
@@ -127,85 +252,40 @@ RowLayer: TypeAlias = (
     | ZeroPad
     | SqueezeExcite
     | EfficientChannelAttention
+    | SpatialAttention
     | Dropout
     | DropPath
+    | Norm
+    | Activation
+    | Scale
+    | LearnedScale
+    | ZeroChannels
+    | Normalize
+    | L2Normalize
+    | Identity
+    | Add
 )
-HeadLayer: TypeAlias = RowLayer | AdaptivePool | Fc | Flatten | Softmax
+HeadLayer: TypeAlias = RowLayer | AdaptivePool | BothPools | Fc | Flatten | Softmax
 Branch: TypeAlias = tuple[RowLayer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`[[3x3, 64], [3x3, 64]] x 2`: a block, as branches side by side, and how often it repeats."""
+    """`[[3x3, 64], [3x3, 64]] x 2`: a block, as branches side by side, and how often it repeats.
+
+    `shortcut` is one that is written, after a `+`; None where the keys give it.
+    """
 
     branches: tuple[Branch, ...]
     repeats: int = 1
+    shortcut: Branch | None = None
 
     @property
     def layers(self) -> tuple[RowLayer, ...]:
-        """The layers of all branches."""
+        """The layers of all branches, without a shortcut."""
         return tuple(layer for branch in self.branches for layer in branch)
 
     @property
     def is_block(self) -> bool:
         """Whether the row is one of blocks; pools and dropouts without a convolution are not."""
         return any(isinstance(layer, Conv) for layer in self.layers)
-
-
-def format_row(row: Row) -> str:
-    """The one printed form of a row."""
-    paths = (", ".join(f"[{format_layer(layer)}]" for layer in path) for path in row.branches)
-    times = f" x {row.repeats}" if row.repeats > 1 else ""
-    return f"[{' | '.join(paths)}]{times}"
-
-
-def format_layer(layer: HeadLayer) -> str:
-    """The one printed form of a layer, without its brackets."""
-    match layer:
-        case Conv(kernel=k, channels=channels):
-            first = f"{channels}-d {k}x{k} conv" if layer.bare else f"{k}x{k}, {channels}"
-            return ", ".join([first, *_options(layer)])
-        case Pool(kind=kind, kernel=k):
-            return ", ".join([f"{k}x{k} {kind} pool", *_options(layer)])
-        case Dropout(p=p):
-            return f"dropout {_number(p)}"
-        case DropPath(p=p):
-            return f"drop path {_number(p)}"
-        case ZeroPad(before=before, after=after):
-            return f"zero pad {before}" if before == after else f"zero pad {before} {after}"
-        case BlurPool(stride=stride):
-            return f"blur pool, /{stride}"
-        case SqueezeExcite(hidden=hidden):
-            return f"se {hidden}"
-        case EfficientChannelAttention(kernel=kernel):
-            return f"eca {kernel}"
-        case AdaptivePool(side=side):
-            return "average pool" if side == 1 else f"average pool to {side}x{side}"
-        case Fc(features=features):
-            return f"{features}-d fc"
-        case Flatten():
-            return "flatten"
-        case Softmax():
-            return "softmax"
-        case _:
-            assert_never(layer)
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-
-
-def _options(layer: Conv | Pool) -> list[str]:
-    cardinality = layer.cardinality if isinstance(layer, Conv) else 1
-    dilation = layer.dilation if isinstance(layer, Conv) else None
-    bias = layer.bias if isinstance(layer, Conv) else None
-    ceil = layer.ceil if isinstance(layer, Pool) else False
-    texts = {
-        f"C={cardinality}": cardinality > 1,
-        f"/{layer.stride}": layer.stride is not None,
-        f"dilation {dilation}": dilation is not None,
-        f"pad {layer.padding}": layer.padding is not None,
-        "bias" if bias else "no bias": bias is not None,
-        "ceil": ceil,
-    }
-    return [text for text, given in texts.items() if given]

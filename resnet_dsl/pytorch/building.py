@@ -14,18 +14,30 @@ from resnet_dsl.naming import NAMINGS, Naming, NamingError, named
 from resnet_dsl.naming.builder import Features
 from resnet_dsl.naming.module_tree import Scope, up_to_last_keep
 from resnet_dsl.pytorch.init import initialize
-from resnet_dsl.pytorch.lower import lower
-from resnet_dsl.pytorch.modules import (
+from resnet_dsl.pytorch.layers import (
     BlurPool,
-    Device,
-    DType,
     EvoNorm,
     FilterResponseNorm,
-    Net,
+    LearnedScale,
+    Normalize,
 )
-from resnet_dsl.sources.resolve import Resolved, part_named
+from resnet_dsl.pytorch.lower import lower
+from resnet_dsl.pytorch.modules import Device, DType, Net
+from resnet_dsl.sources.resolve import Resolved, feature_ends, part_named
 
-_CONSTANT = (nn.BatchNorm2d, nn.GroupNorm, EvoNorm, FilterResponseNorm, BlurPool)
+_CONSTANT = (
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.GroupNorm,
+    nn.InstanceNorm2d,
+    nn.LayerNorm,
+    nn.PReLU,
+    EvoNorm,
+    FilterResponseNorm,
+    BlurPool,
+    LearnedScale,
+    Normalize,
+)
 """Modules whose first weights are not drawn."""
 
 
@@ -101,14 +113,17 @@ def _module_tree(resolved: Resolved, naming: Naming, features: Features) -> Scop
 
 
 def _feature_outputs(resolved: Resolved, features: Sequence[str]) -> Features:
-    """The stages that are asked for, by the number of layers after which they end."""
+    """The maps that are asked for, by the number of layers after which they are."""
     stages = resolved.parts[1:-1]
     if not features or isinstance(features, str):
         names = ", ".join(stage.name for stage in stages)
         raise fail("value", "features must be a list of stage names", help=f"a list of {names}")
+    ends = feature_ends(resolved)
     outputs: dict[int, list[str]] = {}
     for name in features:
-        outputs.setdefault(part_named(stages, name).layers.stop, []).append(name)
+        known = isinstance(name, str) and name in ends
+        stop = ends[name] if known else part_named(stages, name).layers.stop
+        outputs.setdefault(stop, []).append(name)
     return outputs
 
 

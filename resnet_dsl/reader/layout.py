@@ -19,7 +19,7 @@ import yaml
 from resnet_dsl.diagnostics import Span, SpecPath, fail
 from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation.terms import format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.reader import ReadSpec, find_spec, read_spec, read_text
 from resnet_dsl.reader.files import whole
 from resnet_dsl.reader.tree import LARGEST_FILE, Entries, Items, Node, Scalar, compose, decode

@@ -14,9 +14,11 @@ from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, Source, Span, SpecError, SpecPath, fail, nearest
-from resnet_dsl.notation.parse_layer import NotationError, parse_layer
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_options import NotationError
 from resnet_dsl.notation.parse_row import parse_row
-from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.notation.terms import HeadLayer, Row
 from resnet_dsl.reader.tree import DEEPEST, Entries, Entry, Items, Node, Scalar, compose
 from resnet_dsl.reader.variants import inherited, merge
 

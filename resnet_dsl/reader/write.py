@@ -8,9 +8,11 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.activations import activation_mapping
 from resnet_dsl.language.fields import Sides
 from resnet_dsl.language.spec import Spec, Stage
-from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.notation.terms import Activation, HeadLayer, Row
 
 
 def write(spec: Spec) -> str:
@@ -46,7 +48,8 @@ def _given(keys: Any) -> dict[str, Any]:
         value = getattr(keys, key.name)
         default = key.default if key.default_factory is MISSING else key.default_factory()
         if value != default or key.name == "kind":
-            given[key.name] = _plain(value)
+            own = isinstance(value, Activation)  # of a key, not in a list of layers
+            given[key.name] = activation_mapping(value) if own else _plain(value)
     return given
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError
 from resnet_dsl.folds.vocabulary import leaf_terms
-from resnet_dsl.ir import ActKind, Layer, LayerPath, Parallel, Residual, Sequence
+from resnet_dsl.ir import Layer, LayerPath, Parallel, Residual, Sequence
+from resnet_dsl.language.activations import ActivationValue
 from resnet_dsl.language.spec import CHOICES, Norm, Weights
 from resnet_dsl.notation.terms import Branch, Conv
 
@@ -25,12 +26,14 @@ class Inferred:
     """What layers show of the settings that give them.
 
     `choices` are the values of each key of `CHOICES` that would give them; None shows nothing.
+    `projection_bias` is that of projections, and the one that they have by default.
     """
 
     norm: Norm | None = None
-    activation: ActKind | None = None
+    activation: ActivationValue | None = None
+    after: ActivationValue | Literal["none"] | None = None
     weights: Weights | None = None
-    projection_bias: bool | None = None
+    projection_bias: tuple[bool, bool] | None = None
     choices: Choices = field(default_factory=lambda: ALL_CHOICES)
 
     def __and__(self, other: Inferred) -> Inferred:
@@ -42,6 +45,7 @@ class Inferred:
         return Inferred(
             norm=norm,
             activation=_agreed(self.activation, other.activation),
+            after=_agreed(self.after, other.after),
             weights=_agreed(self.weights, other.weights),
             projection_bias=_agreed(self.projection_bias, other.projection_bias),
             choices=choices,
@@ -64,13 +68,14 @@ class BlockTerms:
     """A unit in terms.
 
     `joins` says that its terms may share a row with those of its neighbours, `ends` that something
-    reads the map after it, so that a row must end there.
+    reads the map after it, so that a row must end there. `shortcut` is one that the row writes.
     """
 
     branches: tuple[Branch, ...]
     inferred: Inferred
     joins: bool
     ends: bool = False
+    shortcut: Branch | None = None
 
     @property
     def layers(self) -> Branch:
@@ -122,11 +127,3 @@ class BlockContext:
     scheduled: bool = False
     filtered: bool = False
     bare: bool = False
-
-
-def combined(left: Inferred, right: Inferred, path: LayerPath) -> Inferred:
-    """Both; refused at a layer where they contradict each other."""
-    try:
-        return left & right
-    except ConflictError:
-        raise unsupported(path, "a block with two kinds of norms or activations") from None

@@ -5,37 +5,29 @@ Terms come back with every number written out; `without_defaults` drops what the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeVar, assert_never
+from dataclasses import fields, replace
+from typing import Any, TypeVar, assert_never, cast
 
 from resnet_dsl import ir
-from resnet_dsl.ir import Layer, LayerPath
+from resnet_dsl.ir import Layer
+from resnet_dsl.language.activations import ActivationValue, activation_value
 from resnet_dsl.language.spec import (
+    NORMS,
     BatchNorm,
     EvoNorm,
     FilterResponseNorm,
     GroupNorm,
+    InstanceNorm,
+    LayerNorm,
     Norm,
+    Standardized,
     Weights,
     default_bias,
     default_padding,
     default_pool_stride,
 )
 from resnet_dsl.notation import terms
-from resnet_dsl.notation.terms import (
-    BlurPool,
-    Conv,
-    Dropout,
-    DropPath,
-    EfficientChannelAttention,
-    HeadLayer,
-    Pool,
-    RowLayer,
-    SqueezeExcite,
-    ZeroPad,
-)
-from resnet_dsl.recovery.inferred import Inferred, combined, layer_noun, unsupported
+from resnet_dsl.notation.terms import Conv, HeadLayer, Pool, RowLayer
 
 
 def term_of(layer: Layer) -> RowLayer | None:
@@ -44,39 +36,45 @@ def term_of(layer: Layer) -> RowLayer | None:
         case ir.Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil):
             return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding, ceil=ceil)
         case ir.BlurPool(stride=stride):
-            return BlurPool(stride=stride)
-        case ir.SqueezeExcite(hidden=hidden):
-            return SqueezeExcite(hidden=hidden)
+            return terms.BlurPool(stride=stride)
+        case ir.SqueezeExcite():
+            return terms.SqueezeExcite(
+                hidden=layer.hidden,
+                fc=layer.linear,
+                bias=layer.bias,
+                norm=_inner_norm(layer.norm),
+                activation=layer.act,
+                gate=layer.gate,
+                max_pool=layer.max_pool,
+            )
         case ir.EfficientChannelAttention(kernel=kernel):
-            return EfficientChannelAttention(kernel=kernel)
+            return terms.EfficientChannelAttention(kernel=kernel)
+        case ir.SpatialAttention(kernel=kernel, bias=bias, norm=norm, max_first=max_first):
+            return terms.SpatialAttention(
+                kernel=kernel, bias=bias, norm=_inner_norm(norm), max_first=max_first
+            )
         case ir.ZeroPad(before=before, after=after):
-            return ZeroPad(before=before, after=after)
-        case ir.Dropout(p):
-            return Dropout(p=p)
+            return terms.ZeroPad(before=before, after=after)
+        case ir.PadChannels(before=before, after=after):
+            return terms.ZeroChannels(before=before, after=after)
+        case ir.Dropout(p, of_channels):
+            return terms.Dropout(p=p, of_channels=of_channels)
         case ir.DropPath(p):
-            return DropPath(p=p)
+            return terms.DropPath(p=p)
+        case ir.Scale(factor):
+            return terms.Scale(factor=factor)
+        case ir.LearnedScale():
+            return terms.LearnedScale()
+        case ir.Normalize(mean=mean, deviation=deviation):
+            return terms.Normalize(mean=mean, std=deviation)
+        case ir.L2Normalize():
+            return terms.L2Normalize()
+        case ir.Norm():
+            return norm_term(layer)
+        case ir.Act() | ir.PReLU():
+            return activation_term_of(layer)
         case _:
             return None
-
-
-def normed_conv(
-    conv: ir.Conv, following: Sequence[Layer], path: LayerPath, *, act: bool
-) -> tuple[Conv, Inferred, int]:
-    """A convolution's term, what its norm and activation show, and how many layers that were."""
-    norms = [layer for layer in following[:1] if isinstance(layer, ir.AnyNorm)]
-    active = bool(norms) and isinstance(norms[0], ir.ActiveNorm)
-    after_norm = following[len(norms) :]
-    acts = [layer for layer in after_norm[:1] if isinstance(layer, ir.Act) and not active]
-    if act and not acts and not active:
-        raise unsupported(path, "a convolution without an activation")
-    if acts and not act:
-        raise unsupported(path, "a block that activates before its addition")
-    inferred = Inferred(
-        norm=norm_key(norms[0]) if norms else "none",
-        activation=acts[0].kind if acts else None,
-        weights=weights_of(conv),
-    )
-    return conv_term(conv), inferred, 1 + len(norms) + len(acts)
 
 
 def conv_term(conv: ir.Conv, *, bare: bool = False) -> Conv:
@@ -93,13 +91,34 @@ def conv_term(conv: ir.Conv, *, bare: bool = False) -> Conv:
     )
 
 
+def activation_term_of(activation: ir.AnyActivation) -> terms.Activation:
+    """The term of an activation."""
+    match activation:
+        case ir.Act(kind=kind, number=number):
+            return terms.Activation(kind=kind, number=number)
+        case ir.PReLU(channels=channels):
+            return terms.Activation(kind="prelu", shared=channels == 1)
+        case _:
+            assert_never(activation)
+
+
+def activation_key(activation: ir.AnyActivation) -> ActivationValue:
+    """The activation of the settings that gives an activation."""
+    return activation_value(activation_term_of(activation))
+
+
 def norm_key(norm: ir.AnyNorm) -> Norm:
     """The norm of the settings that gives a norm."""
     match norm:
-        case ir.BatchNorm(eps=eps, momentum=momentum):
-            return BatchNorm(eps=eps, momentum=momentum)
+        case ir.BatchNorm(eps=eps, momentum=momentum, affine=affine):
+            weight = "cumulative" if momentum is None else momentum
+            return BatchNorm(eps=eps, momentum=weight, affine=affine)  # type: ignore[arg-type]
         case ir.GroupNorm(groups=groups, eps=eps):
             return GroupNorm(groups=groups, eps=eps)
+        case ir.InstanceNorm(eps=eps, affine=affine):
+            return InstanceNorm(eps=eps, affine=affine)
+        case ir.LayerNorm(eps=eps):
+            return LayerNorm(eps=eps)
         case ir.EvoNorm(groups=groups, eps=eps):
             return EvoNorm(groups=groups, eps=eps)
         case ir.FilterResponseNorm(eps=eps):
@@ -108,41 +127,21 @@ def norm_key(norm: ir.AnyNorm) -> Norm:
             assert_never(norm)
 
 
-def head_terms(layers: Sequence[Layer], start: int) -> tuple[tuple[HeadLayer, ...], Inferred]:
-    """The terms of a head; what its norms and activations show."""
-    written: list[HeadLayer] = []
-    inferred = Inferred()
-    i = 0
-    while i < len(layers):
-        path, following = LayerPath((start + i,)), layers[i + 1 : i + 3]
-        i += 1
-        match layers[i - 1]:
-            case ir.Flatten():
-                if not (following and isinstance(following[0], ir.Linear)):
-                    written.append(terms.Flatten())
-            case ir.AdaptivePool(side=side):
-                written.append(terms.AdaptivePool(side=side))
-            case ir.Softmax():
-                written.append(terms.Softmax())
-            case ir.Linear(out_features=features):
-                written.append(terms.Fc(features=features))
-                if following and isinstance(following[0], ir.Act):
-                    inferred = combined(inferred, Inferred(activation=following[0].kind), path)
-                    i += 1
-            case ir.Conv() as conv if not (
-                following and isinstance(following[0], ir.Norm | ir.Act)
-            ):
-                written.append(conv_term(conv, bare=True))
-            case ir.Conv() as conv:
-                normed, shown, length = normed_conv(conv, following, path, act=True)
-                written.append(normed)
-                inferred = combined(inferred, shown, path)
-                i += length - 1
-            case other if term := term_of(other):
-                written.append(term)
-            case other:
-                raise unsupported(path, f"{layer_noun(other)} here")
-    return tuple(written), inferred
+def norm_term(norm: ir.AnyNorm) -> terms.Norm:
+    """The term of a norm with every number written out."""
+    return _written_norm(norm_key(norm))
+
+
+def _inner_norm(norm: ir.BatchNorm | None) -> terms.Norm | None:
+    """The norm inside an attention, without PyTorch's numbers."""
+    if norm is None:
+        return None
+    return replace(_norm_without_defaults(norm_term(norm), "none"), affine=None)
+
+
+def _written_norm(norm: Norm) -> terms.Norm:
+    assert norm != "none"
+    return terms.Norm(**{field.name: getattr(norm, field.name) for field in fields(norm)})
 
 
 _Term = TypeVar("_Term", bound=HeadLayer)
@@ -152,7 +151,7 @@ def without_defaults(term: _Term, *, bias: bool | None, norm: Norm, dilation: in
     """A term without what the defaults, and the settings around it, give."""
     match term:
         case Conv():
-            normed = norm != "none" and not term.bare
+            normed = norm != "none" and not term.bare and term.norm is not False
             keyed = None if term.bare else bias
             usual = default_bias(normed=normed) if keyed is None else keyed
             implied = dilation if term.kernel > 1 else 1
@@ -162,6 +161,7 @@ def without_defaults(term: _Term, *, bias: bool | None, norm: Norm, dilation: in
                 dilation=None if term.dilation == implied else term.dilation,
                 padding=None if term.padding == default_padding(term) else term.padding,
                 bias=None if term.bias == usual else term.bias,
+                norm=None if norm == "none" and not term.norm else term.norm,
             )
         case Pool():
             return replace(
@@ -169,9 +169,28 @@ def without_defaults(term: _Term, *, bias: bool | None, norm: Norm, dilation: in
                 stride=None if term.stride == default_pool_stride(term) else term.stride,
                 padding=None if term.padding == default_padding(term) else term.padding,
             )
+        case terms.Norm() if term.kind is not None:
+            return cast("_Term", _norm_without_defaults(term, norm))
         case _:
             return term
 
 
+def _norm_without_defaults(term: terms.Norm, norm: Norm) -> terms.Norm:
+    """`norm` where it is that of the settings; else its kind and what is not its default."""
+    if norm != "none" and term == _written_norm(norm):
+        return terms.Norm(at=term.at)
+    assert term.kind is not None
+    usual = NORMS[term.kind]()
+    changes: dict[str, Any] = {
+        field.name: None
+        for field in fields(usual)
+        if field.name != "kind" and getattr(term, field.name) == getattr(usual, field.name)
+    }
+    return replace(term, **changes)
+
+
 def weights_of(conv: ir.Conv) -> Weights:
-    return "standardized" if conv.standardized else "plain"
+    """The weights of the settings that give a convolution's."""
+    if conv.standardization is None:
+        return "plain"
+    return Standardized(formula=conv.standardization.formula, eps=conv.standardization.eps)

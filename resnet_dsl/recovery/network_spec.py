@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaboration import Elaboration, drop_path_schedule, elaboration_of
-from resnet_dsl.folds.anatomy import Anatomy, Unit, anatomy, is_pre_activated, opening_length
+from resnet_dsl.folds.anatomy import Anatomy, Unit, anatomy, is_pre_activated
 from resnet_dsl.ir import ROOT, LayerPath, Network
 from resnet_dsl.language.spec import DEFAULTS, Expect, Init, Settings, Spec
-from resnet_dsl.notation.terms import Branch, HeadLayer, RowLayer
+from resnet_dsl.notation.terms import HeadLayer
 from resnet_dsl.recovery import STAGE_NAME
+from resnet_dsl.recovery.head_terms import head_items, head_terms, linear_activations
 from resnet_dsl.recovery.inferred import (
     ALL_CHOICES,
-    BlockContext,
-    ConflictError,
     Inferred,
-    combined,
     unsupported,
 )
-from resnet_dsl.recovery.layer_terms import head_terms, without_defaults
-from resnet_dsl.recovery.shared_keys import common_keys
+from resnet_dsl.recovery.layer_terms import weights_of, without_defaults
+from resnet_dsl.recovery.path_terms import (
+    Item,
+    NormedConv,
+    Role,
+    activation_of_items,
+    is_bare,
+    most_common,
+    norm_of_items,
+    path_terms,
+    read_path,
+)
+from resnet_dsl.recovery.shared_keys import common_keys, common_settings
 from resnet_dsl.recovery.stage_rows import StageTerms, biases_of
 from resnet_dsl.recovery.stage_runs import stages_of
-from resnet_dsl.recovery.unit_terms import drop_path, unit_terms
+from resnet_dsl.recovery.unit_terms import drop_path
 
 _Term = TypeVar("_Term", bound=HeadLayer)
 
@@ -46,17 +55,24 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Terms:
-    """A network in terms, its settings still open."""
+    """A network in terms, its settings still open. `last_of_stem` is the role of the stem's last
+    convolution."""
 
-    stem: Branch
+    stem: list[Item]
+    last_of_stem: Role
     stages: tuple[StageTerms, ...]
-    head: tuple[HeadLayer, ...]
-    auxiliary_heads: tuple[tuple[HeadLayer, ...], ...]
+    head: _Head
+    auxiliary_heads: tuple[_Head, ...]
     shown_by_stem: Inferred
-    shown_by_head: Inferred
-    shown_by_auxiliary_heads: tuple[Inferred, ...]
     root: Inferred
     drop_rate: float
+
+
+class _Head(NamedTuple):
+    """The items of a head, and what they show."""
+
+    items: list[Item | ir.Linear]
+    shown: Inferred
 
 
 def recovered(network: Network, known: Elaboration | None = None) -> Recovered:
@@ -64,25 +80,29 @@ def recovered(network: Network, known: Elaboration | None = None) -> Recovered:
 
     `known` is an elaboration of the network, in case its spec is in normal form already.
     """
-    terms = _terms_of(network)
-    biases = biases_of(terms.stem)
-    common = common_keys(terms.root, biases, terms.stages)
-    settings = DEFAULTS.under(common)
+    parts = anatomy(network)
+    terms = _terms_of(network, parts)
+    keys = common_settings(terms.root, terms.stages)
+    common = DEFAULTS.under(keys)
+    stem = path_terms(terms.stem, common.norm, common.activation, terms.last_of_stem)
+    biases = biases_of(stem)
+    keys = common_keys(keys, biases, terms.stages, final_norm=_has_final_norm(network, parts))
+    settings = DEFAULTS.under(keys)
     names = [STAGE_NAME.format(number) for number, _ in enumerate(terms.stages, 2)]
     stages = dict(zip(names, terms.stages, strict=True))
     spec = Spec(
         input=network.input,
-        stem=_without_defaults(terms.stem, settings),
-        block=common,
+        stem=_without_defaults(stem, settings),
+        block=keys,
         stages={
             name: stage.stage(settings, first=name == names[0]) for name, stage in stages.items()
         },
-        head=_without_defaults(terms.head, settings),
+        head=_head_terms(terms.head, settings),
         drop_path=terms.drop_rate,
     )
     if network.auxiliaries:
         bare = _elaborated(spec, replace(network, auxiliaries=()), None)
-        heads = [_without_defaults(head, settings) for head in terms.auxiliary_heads]
+        heads = [_head_terms(head, settings) for head in terms.auxiliary_heads]
         spec = replace(spec, aux=_auxiliaries(network, bare, heads))
     elaboration = _elaborated(spec, network, known)
     return Recovered(
@@ -90,41 +110,87 @@ def recovered(network: Network, known: Elaboration | None = None) -> Recovered:
         stages=stages,
         stem=terms.shown_by_stem,
         stem_biases=biases,
-        head=terms.shown_by_head,
-        auxiliary_heads=terms.shown_by_auxiliary_heads,
+        head=terms.head.shown,
+        auxiliary_heads=tuple(head.shown for head in terms.auxiliary_heads),
     )
 
 
-def _terms_of(network: Network) -> _Terms:
-    parts = anatomy(network)
+def _head_terms(head: _Head, settings: Settings) -> tuple[HeadLayer, ...]:
+    return _without_defaults(head_terms(head.items, settings.norm, settings.activation), settings)
+
+
+def _terms_of(network: Network, parts: Anatomy) -> _Terms:
     blocks = [layer for layer in network.layers if isinstance(layer, ir.Residual)]
     start = parts.head[0].start if parts.head else len(network.layers)
-    if blocks and is_pre_activated(blocks[-1]):
-        start += opening_length(network.layers[start:])
-    head, shown_by_head = head_terms(network.layers[start:], start)
-    auxiliary_heads = [head_terms(aux.layers, aux.position) for aux in network.auxiliaries]
-    root = shown_by_head
-    for auxiliary, (_, shown) in zip(network.auxiliaries, auxiliary_heads, strict=True):
-        root = combined(root, shown, LayerPath((auxiliary.position,)))
+    if parts.head and parts.head[0].closes:
+        start = parts.head[0].stop
+    head = _head_of(network.layers[start:], start)
+    auxiliary_heads = tuple(_head_of(aux.layers, aux.position) for aux in network.auxiliaries)
     rate = _scheduled_rate(blocks)
-    stem, rest, shown_by_stem = _stem(network, parts, root)
+    stem, rest = _stem(network, parts, head.shown)
     stages: list[StageTerms] = []
     for units in (rest, *parts.stages):
         previous = stages[-1].dilation if stages else 1
         stages += stages_of(network, units, previous, scheduled=rate > 0)
     if not stages:
         raise unsupported(ROOT, "a network without a stage")
+    ordered = tuple(_ordered(stages))
+    orders = (stage.inferred.choices["order"] for stage in ordered if _has_blocks(stage))
+    role: Role = "last of pre" if next(orders, frozenset()) == {"pre"} else "inner"
+    shown_by_stem = _shown(stem, role)
     return _Terms(
         stem=stem,
-        stages=tuple(_ordered(stages)),
+        last_of_stem=role,
+        stages=ordered,
         head=head,
-        auxiliary_heads=tuple(terms for terms, _ in auxiliary_heads),
+        auxiliary_heads=auxiliary_heads,
         shown_by_stem=shown_by_stem,
-        shown_by_head=shown_by_head,
-        shown_by_auxiliary_heads=tuple(shown for _, shown in auxiliary_heads),
-        root=root & shown_by_stem,
+        root=_first(shown_by_stem, head.shown, *(aux.shown for aux in auxiliary_heads)),
         drop_rate=rate,
     )
+
+
+def _has_blocks(stage: StageTerms) -> bool:
+    return any(row.is_block for row in stage.rows)
+
+
+def _head_of(layers: Sequence[ir.Layer], start: int) -> _Head:
+    items = head_items(layers, start)
+    convs = [item for item in items if isinstance(item, NormedConv)]
+    activations = linear_activations(items)
+    shown = _shown(convs, "inner")
+    if shown.activation is None and activations:
+        shown = replace(shown, activation=most_common(activations))
+    return _Head(items, shown)
+
+
+def _shown(items: Sequence[Item], last: Role) -> Inferred:
+    """What convolutions of a stem or a head show, whatever shows in a block alone."""
+    convs = [item for item in items if isinstance(item, NormedConv)]
+    weights = next((weights_of(conv.layer) for conv in convs), None)
+    if last == "last of pre":
+        convs = convs[:-1]
+    return Inferred(
+        norm=None if is_bare(convs) else norm_of_items(convs),
+        activation=activation_of_items(convs),
+        weights=weights,
+    )
+
+
+def _first(*shown: Inferred) -> Inferred:
+    """The first value of each setting that any of them shows."""
+
+    def first(key: str) -> Any:
+        values = (getattr(inferred, key) for inferred in shown)
+        return next((value for value in values if value is not None), None)
+
+    return Inferred(norm=first("norm"), activation=first("activation"), weights=first("weights"))
+
+
+def _has_final_norm(network: Network, parts: Anatomy) -> bool:
+    """Whether norm and activation follow pre-activated blocks, if there are any."""
+    blocks = (layer for layer in network.layers if isinstance(layer, ir.Residual))
+    return any(unit.closes for unit in parts.units) or not any(map(is_pre_activated, blocks))
 
 
 def _ordered(stages: Iterable[StageTerms]) -> Iterator[StageTerms]:
@@ -181,29 +247,21 @@ def _scheduled_rate(blocks: Sequence[ir.Residual]) -> float:
     return rate if drops == list(drop_path_schedule(rate, len(drops))) else 0.0
 
 
-def _stem(
-    network: Network, parts: Anatomy, root: Inferred
-) -> tuple[Branch, Sequence[Unit], Inferred]:
-    """The terms of the stem, as far as they agree with what the head shows; the units after those;
-    what the stem shows."""
+def _stem(network: Network, parts: Anatomy, head: Inferred) -> tuple[list[Item], Sequence[Unit]]:
+    """The items of the stem, as far as their filters agree with those of the head; the units after
+    those."""
     units = parts.stem
-    shown = Inferred()
     if units and any(aux.position <= units[-1].stop for aux in network.auxiliaries):
-        return (), units, shown  # what is read by name stands in a stage
-    blocks = (layer for layer in network.layers if isinstance(layer, ir.Residual))
-    pre_activated = any(is_pre_activated(block) for block in [*blocks][:1])
-    terms: list[RowLayer] = []
-    convs = [i for i, unit in enumerate(units) if isinstance(unit.main, ir.Conv)]
+        return [], units  # what is read by name stands in a stage
+    items: list[Item] = []
+    weights = head.weights
     for i, unit in enumerate(units):
         layers = network.layers[unit.start : unit.stop]
-        bare = pre_activated and [i] == convs[-1:]
-        if bare and len(layers) > 1:
-            return tuple(terms), units[i:], shown
-        block = unit_terms(layers, unit.start, BlockContext(bare=bare))
-        own = replace(block.inferred, choices=ALL_CHOICES)
-        try:
-            shown, _ = shown & own, root & shown & own
-        except ConflictError:
-            return tuple(terms), units[i:], shown
-        terms += block.layers
-    return tuple(terms), (), shown
+        own = read_path(layers, ROOT, start=unit.start)
+        for item in own:
+            if isinstance(item, NormedConv):
+                if weights not in (None, weights_of(item.layer)):
+                    return items, units[i:]
+                weights = weights_of(item.layer)
+        items += own
+    return items, ()

@@ -16,13 +16,15 @@ from resnet_dsl import ir
 from resnet_dsl.elaboration import stage_layers
 from resnet_dsl.elaboration.block_layers import strided_conv
 from resnet_dsl.elaboration.stage_plans import StridePlan, writes_strides
-from resnet_dsl.folds.anatomy import Unit, is_closing
+from resnet_dsl.folds.anatomy import Unit
 from resnet_dsl.ir import Network
+from resnet_dsl.language.activations import ActivationValue
 from resnet_dsl.language.spec import (
     CHOICES,
     DEFAULTS,
     FIRST_STRIDE,
     STAGE_STRIDE,
+    ActiveNorm,
     Norm,
     Settings,
     Stage,
@@ -82,13 +84,16 @@ class StageTerms:
     def stage(self, common: Settings, *, first: bool) -> Stage:
         """The stage under settings that hold for all: keys only where it differs."""
         norm = common.norm if self.inferred.norm is None else self.inferred.norm
-        act = self.inferred.activation or common.activation
+        act = self.activation or common.activation
         weights = self.inferred.weights or common.weights
-        bias = self.bias(norm)
-        implied = default_bias(normed=norm != "none") if common.bias is None else common.bias
-        own_bias = None if bias is None or bias == implied else bias
+        own_bias = self.own_bias(norm, common.bias)
         keyed = common.bias if own_bias is None else own_bias
         usual = FIRST_STRIDE if first else STAGE_STRIDE
+        chosen = {key: differing(common, key, self.inferred.choices[key]) for key in CHOICES}
+        order = chosen["order"] or common.order
+        followed = replace(common, activation=act, order=order).after_addition
+        after = self.inferred.after
+        odd = isinstance(norm, ActiveNorm) and order == "post"  # has no default
         return Stage(
             rows=tuple(_without_defaults(row, keyed, norm, self.dilation) for row in self.rows),
             stride=None if self.stride == usual else self.stride,
@@ -97,20 +102,49 @@ class StageTerms:
             activation=None if act == common.activation else act,
             weights=None if weights == common.weights else weights,
             bias=own_bias,
-            **{key: differing(common, key, self.inferred.choices[key]) for key in CHOICES},
+            after=None if after is None or (after == followed and not odd) else after,
+            **chosen,
         )
+
+    @property
+    def activation(self) -> ActivationValue | None:
+        """The activation that its convolutions show, or else its additions."""
+        after = None if self.inferred.after == "none" else self.inferred.after
+        return self.inferred.activation or after
 
     def bias(self, norm: Norm) -> bool | None:
         """The setting that holds for most of the biases: a projection has no term of its own."""
+        usual = default_bias(normed=norm != "none")
+        own = setting_of(self.biases, usual)
+        if self.inferred.projection_bias is None:
+            return own
+        value, usual_value = self.inferred.projection_bias
+        return own if value == usual_value and own in (None, usual) else value
+
+    def own_bias(self, norm: Norm, common: bool | None) -> bool | None:
+        """The key that the stage needs where all have another one, or none."""
+        bias = self.bias(norm)
         if self.inferred.projection_bias is not None:
-            return self.inferred.projection_bias
-        return setting_of(self.biases, default_bias(normed=norm != "none"))
+            value, usual = self.inferred.projection_bias
+            if common is not None:
+                return None if value == common else value
+            return value if value != usual else self._unusual(bias, norm)
+        return self._unusual(bias, norm) if common is None else None if bias == common else bias
+
+    def _unusual(self, bias: bool | None, norm: Norm) -> bool | None:
+        return None if bias == default_bias(normed=norm != "none") else bias
+
+    def usual_bias(self, norm: Norm) -> bool:
+        """The bias that needs no key: where its projections need one, the other bias."""
+        usual = default_bias(normed=norm != "none")
+        value, usual_value = self.inferred.projection_bias or (usual, usual)
+        return not value if value != usual_value else usual
 
     def reproduces(self, network: Network, units: Sequence[Unit], *, scheduled: bool) -> bool:
         """Whether the stage, elaborated on its own, gives the layers that it was read from."""
         if not self.rows:
             return False
-        own = [unit for unit in units if not is_closing(unit)]
+        own = [unit for unit in units if not unit.closes]
         layers = [x for unit in own for x in network.layers[unit.start : unit.stop]]
         residuals = (layer for layer in layers if isinstance(layer, ir.Residual))
         drop_paths = map(drop_path, residuals) if scheduled else None
@@ -133,8 +167,9 @@ def setting_of(biases: Sequence[bool], default: bool) -> bool | None:
 
 
 def biases_of(terms: Iterable[RowLayer]) -> tuple[bool, ...]:
-    """The biases of all convolutions."""
-    return tuple(bool(term.bias) for term in terms if isinstance(term, Conv))
+    """The biases of all convolutions that have the norm of the settings."""
+    convs = (term for term in terms if isinstance(term, Conv) and term.norm is not False)
+    return tuple(bool(term.bias) for term in convs)
 
 
 def differing(settings: Settings, key: str, choices: frozenset[str]) -> Any:
@@ -145,11 +180,12 @@ def differing(settings: Settings, key: str, choices: frozenset[str]) -> Any:
 
 
 def _without_defaults(row: Row, bias: bool | None, norm: Norm, dilation: int = 1) -> Row:
-    branches = tuple(
-        tuple(without_defaults(term, bias=bias, norm=norm, dilation=dilation) for term in branch)
-        for branch in row.branches
-    )
-    return replace(row, branches=branches)
+    def path(terms: Branch, dilation: int = 1) -> Branch:
+        return tuple(without_defaults(t, bias=bias, norm=norm, dilation=dilation) for t in terms)
+
+    branches = tuple(path(branch, dilation) for branch in row.branches)
+    shortcut = None if row.shortcut is None else path(row.shortcut)
+    return replace(row, branches=branches, shortcut=shortcut)
 
 
 # ---------------------------------------------------------------- dilation
@@ -239,8 +275,9 @@ def _rows(blocks: Iterable[BlockTerms]) -> tuple[Row, ...]:
                 period = _period(terms)
                 rows.append(Row(branches=(terms[:period],), repeats=len(terms) // period))
         else:
-            for branches, equal in groupby(b.branches for b in run):
-                rows.append(Row(branches=branches, repeats=len(list(equal))))
+            for (branches, shortcut), equal in groupby((b.branches, b.shortcut) for b in run):
+                row = Row(branches=branches, repeats=len(list(equal)), shortcut=shortcut)
+                rows.append(row)
     return tuple(rows)
 
 

@@ -15,13 +15,15 @@ from typing import get_args
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
-from resnet_dsl.folds.anatomy import Unit
+from resnet_dsl.folds.anatomy import Unit, is_added
 from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import FirstDilation, StrideOn
+from resnet_dsl.notation.terms import Add
 from resnet_dsl.recovery.inferred import BlockContext, BlockTerms, ConflictError, Inferred
+from resnet_dsl.recovery.layer_terms import term_of
 from resnet_dsl.recovery.stage_rows import StageTerms
-from resnet_dsl.recovery.unit_terms import unit_terms
+from resnet_dsl.recovery.unit_terms import CLOSING, NOTHING, unit_terms
 
 
 def stages_of(
@@ -141,16 +143,37 @@ def _groups(
     inferred = Inferred()
     for unit in units:
         layers = network.layers[unit.start : unit.stop]
+        if groups and _follows_addition(groups[-1], unit, layers):
+            continue
         enters = not groups or not any(b.convolves for b in groups[-1])
-        block_terms = unit_terms(layers, unit.start, replace(context, enters=enters))
+        block_terms = CLOSING
+        if not unit.closes:
+            block_terms = unit_terms(layers, unit.start, replace(context, enters=enters))
         try:
             if not groups:
                 raise ConflictError
             inferred &= block_terms.inferred
         except ConflictError:
-            if not enters:
+            if not enters and not unit.closes:
                 block_terms = unit_terms(layers, unit.start, replace(context, enters=True))
             inferred = block_terms.inferred
             groups.append([])
         groups[-1].append(replace(block_terms, ends=unit.stop in read))
     return groups
+
+
+def _follows_addition(group: list[BlockTerms], unit: Unit, layers: Sequence[ir.Layer]) -> bool:
+    """Whether a unit follows the addition of the last block of a group; it becomes its terms."""
+    if unit.closes or not is_added(unit):
+        return False
+    i = next((i for i in reversed(range(len(group))) if group[i].branches), None)
+    if i is None or group[i].ends or len(group[i].branches) != 1:
+        return False
+    if "none" in group[i].inferred.choices["shortcut"]:
+        return False
+    (branch,) = group[i].branches
+    written = tuple(term for layer in layers if (term := term_of(layer)) is not None)
+    marker = () if any(isinstance(term, Add) for term in branch) else (Add(),)
+    group[i] = replace(group[i], branches=((*branch, *marker, *written),))
+    group.append(NOTHING)
+    return True

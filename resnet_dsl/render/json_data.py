@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from resnet_dsl.ir import Shape, Vector
-from resnet_dsl.notation.terms import Row, format_row
+from resnet_dsl.notation.printed import format_row
+from resnet_dsl.notation.terms import Row
 
 
 def json_data(value: object) -> Any:

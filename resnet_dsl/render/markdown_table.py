@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from resnet_dsl.notation.terms import format_row
+from resnet_dsl.notation.printed import format_row
 from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, flops, spelled_out, stacked
 from resnet_dsl.report.table_rows import Item, PaperTable
 

@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from resnet_dsl.notation.terms import Row, format_layer
+from resnet_dsl.notation.printed import format_layer
+from resnet_dsl.notation.terms import Row
 from resnet_dsl.report.table_rows import Cell, PaperRow
 
 LAYER: Final = "layer name"

@@ -12,7 +12,8 @@ from resnet_dsl.folds.cost import Cost, Costs, Indexed
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import Shape, Size
 from resnet_dsl.language.fields import Input, input_shape
-from resnet_dsl.notation.terms import HeadLayer, Row, format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.notation.terms import HeadLayer, Row
 from resnet_dsl.report.layer_text import layers_text
 from resnet_dsl.sources.resolve import Part, Resolved, Source, resolve
 

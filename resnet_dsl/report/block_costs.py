@@ -31,7 +31,8 @@ from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.ir import LayerPath, Shape, Size
 from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.language.spec import DEFAULTS, BlockKeys, Settings, Spec, Stage
-from resnet_dsl.notation.terms import Conv, Row, format_row
+from resnet_dsl.notation.printed import format_row
+from resnet_dsl.notation.terms import Conv, Row
 from resnet_dsl.sources.resolve import Resolved, Source, part_named, with_spec
 
 _Weighted: TypeAlias = ir.Conv | ir.SqueezeExcite | ir.EfficientChannelAttention

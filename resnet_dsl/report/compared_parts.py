@@ -10,7 +10,7 @@ from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.ir import Layer, Size
 from resnet_dsl.language.spec import CHOICES, Settings, default_bias
-from resnet_dsl.notation.terms import format_layer, format_row
+from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.recovery.inferred import Inferred
 from resnet_dsl.recovery.network_spec import Recovered
 from resnet_dsl.recovery.stage_rows import setting_of

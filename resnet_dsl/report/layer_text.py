@@ -43,7 +43,7 @@ def _hyperparameters(leaf: Leaf) -> list[str]:
                 f"dilation {leaf.dilation}": leaf.dilation > 1,
                 f"pad {leaf.padding}": leaf.padding != leaf.dilation * (k - 1) // 2,
                 "bias": leaf.bias,
-                "standardized": leaf.standardized,
+                "standardized": leaf.standardization is not None,
             }
             return [f"{k}x{k}", str(channels), *(text for text, given in options.items() if given)]
         case ir.Pool(kernel=k, stride=stride, padding=padding, ceil=ceil):
@@ -52,22 +52,50 @@ def _hyperparameters(leaf: Leaf) -> list[str]:
         case ir.BlurPool(stride=stride):
             return [f"/{stride}"]
         case ir.BatchNorm(eps=eps, momentum=momentum):
-            return [f"eps {eps:g}", f"momentum {momentum:g}"]
+            shown = "cumulative" if momentum is None else f"{momentum:g}"
+            return [f"eps {eps:g}", f"momentum {shown}", *([] if leaf.affine else ["no affine"])]
+        case ir.InstanceNorm(eps=eps, affine=affine):
+            return [f"eps {eps:g}", *(["affine"] if affine else [])]
+        case ir.LayerNorm(eps=eps):
+            return [f"eps {eps:g}"]
         case ir.GroupNorm(groups=groups, eps=eps) | ir.EvoNorm(groups=groups, eps=eps):
             return [f"{groups} groups", f"eps {eps:g}"]
         case ir.FilterResponseNorm(eps=eps):
             return [f"eps {eps:g}"]
-        case ir.SqueezeExcite(hidden=number) | ir.EfficientChannelAttention(kernel=number):
-            return [str(number)]
-        case ir.Linear(out_features=features):
-            return [str(features)]
+        case ir.SqueezeExcite(hidden=hidden):
+            options = {
+                "fc": leaf.linear,
+                "no bias": not leaf.bias,
+                "norm": leaf.norm is not None,
+                leaf.act: leaf.act != "relu",
+                f"gate {leaf.gate}": leaf.gate != "sigmoid",
+                "max pool": leaf.max_pool,
+            }
+            return [str(hidden), *(text for text, given in options.items() if given)]
+        case ir.EfficientChannelAttention(kernel=k) | ir.SpatialAttention(kernel=k):
+            return [str(k)]
+        case ir.Linear(out_features=features, bias=bias):
+            return [str(features), *([] if bias else ["no bias"])]
+        case ir.PReLU(channels=channels):
+            return ["shared"] if channels == 1 else []
+        case ir.Scale(factor=factor):
+            return [f"{factor:g}"]
+        case ir.Act(number=number):
+            return [] if number is None else [f"{number:g}"]
         case ir.AdaptivePool(side=side):
             return [f"to {side}x{side}"]
         case ir.Padding(before=before, after=after):
             return [f"{before} before", f"{after} after"]
         case ir.Dropout(p=p) | ir.DropPath(p=p):
             return [f"{p:g}"]
-        case ir.Act() | ir.Flatten() | ir.Softmax() | ir.Identity():
+        case (
+            ir.Flatten()
+            | ir.Softmax()
+            | ir.LearnedScale()
+            | ir.Normalize()
+            | ir.L2Normalize()
+            | ir.Identity()
+        ):
             return []
         case _:
             assert_never(leaf)

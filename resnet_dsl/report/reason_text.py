@@ -19,6 +19,7 @@ from resnet_dsl.elaboration.reasons import (
     ProjectionPool,
     Reason,
     ShortcutPadding,
+    ShortcutPool,
     ShortcutStride,
     StochasticDepth,
 )
@@ -62,17 +63,24 @@ def reason_text(reason: Reason, block_input: Size, output: Size) -> str:
 
 
 def _shortcut_text(
-    reason: Projection | ProjectionPool | ProjectionPadding | ShortcutStride | ShortcutPadding,
+    reason: Projection
+    | ProjectionPool
+    | ProjectionPadding
+    | ShortcutStride
+    | ShortcutPool
+    | ShortcutPadding,
     block_input: Size,
     output: Size,
 ) -> str:
     match reason:
         case Projection():
             return f"projection: {block_input} → {output}"
-        case ProjectionPool(kernel=kernel, stride=stride):
-            return f"average pool of the projection: {kernel}x{kernel}, /{stride}"
+        case ProjectionPool(kind=kind, kernel=kernel, stride=stride):
+            return f"{kind} pool of the projection: {kernel}x{kernel}, /{stride}"
+        case ShortcutPool(stride=stride):
+            return f"average pool of the shortcut: {stride}x{stride}, /{stride}"
         case ProjectionPadding():
-            return "average pool of the projection: zeros after the map keep its size"
+            return "pool of the projection: zeros after the map keep its size"
         case ShortcutStride(stride=stride):
             nth = {2: "second", 3: "third"}.get(stride, f"{stride}th")
             return f"option A: every {nth} pixel"

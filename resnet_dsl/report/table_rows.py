@@ -22,16 +22,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from resnet_dsl.ir import Shape, Size
 from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation.terms import (
-    BlurPool,
-    Conv,
-    HeadLayer,
-    Pool,
-    Row,
-    ZeroPad,
-    format_layer,
-    format_row,
-)
+from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.notation.terms import BlurPool, Conv, HeadLayer, Pool, Row, ZeroPad
 from resnet_dsl.report.analysis import Analysis, PartAnalysis, analysis_of
 from resnet_dsl.sources.resolve import Source, with_spec
 

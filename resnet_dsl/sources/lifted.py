@@ -33,22 +33,26 @@ class LiftedNetwork:
     """A network from a model, whether or not a spec can express it.
 
     `weights` has the source's name for each weight of ours (torchvision's naming), `undetermined`
-    the choices that the source does not show, each with its default.
+    the choices that the source does not show, each with its default. `unused` are parameters of
+    the model that its output does not depend on.
     """
 
     network: Network
     weights: dict[str, str]
     undetermined: tuple[Undetermined, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted(LiftedNetwork):
     """A spec and its network, from a model or a file of weights.
 
-    Where only the layers before an unsupported one were lifted, `refused` is that.
+    Where only the layers before an unsupported one were lifted, `refused` is that. A model that
+    returns maps gives those in `features`, in this order: `build(spec, features=…)`.
     """
 
     spec: Spec
+    features: tuple[str, ...] = ()
     refused: str | None = None
 
 

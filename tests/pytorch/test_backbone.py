@@ -90,7 +90,7 @@ def test_an_output_stride_is_short_for_strides_and_dilations() -> None:
 
 def _row(stage: object) -> str:
     from resnet_dsl.language.spec import Stage
-    from resnet_dsl.notation.terms import format_row
+    from resnet_dsl.notation.printed import format_row
 
     assert isinstance(stage, Stage)
     return format_row(stage.rows[0])

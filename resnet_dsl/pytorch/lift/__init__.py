@@ -6,32 +6,55 @@ spec. Neither classes nor names of parameters matter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from torch import nn
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.elaboration import drop_path_schedule
 from resnet_dsl.folds.walk import network_leaves
-from resnet_dsl.folds.weights import COUNTER
+from resnet_dsl.folds.weights import COUNTER, weight_shapes
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.spec import Spec
 from resnet_dsl.naming import leaf_names
-from resnet_dsl.pytorch.lift.export import exported, reason
+from resnet_dsl.pytorch.lift.calls import calls
+from resnet_dsl.pytorch.lift.export import cumulative_norms, exported, reason
 from resnet_dsl.pytorch.lift.formulas import dominators
 from resnet_dsl.pytorch.lift.graph import Graph
 from resnet_dsl.pytorch.lift.graph_layers import Reader
 from resnet_dsl.pytorch.lift.leaf_operations import Names
+from resnet_dsl.pytorch.lift.outputs import (
+    Outputs,
+    outputs_in_evaluation,
+    outputs_in_training,
+    shared_trunk,
+)
+from resnet_dsl.pytorch.lift.places import placed
+from resnet_dsl.pytorch.lift.sizes import mark_growing, mark_like, one_size, takes_other_sizes
+from resnet_dsl.pytorch.lift.trained import in_evaluation, scheduled
 from resnet_dsl.recovery import recover
-from resnet_dsl.recovery.unit_terms import drop_path
 from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
+from resnet_dsl.sources.resolve import feature_ends, resolve
 
 _SHARED: Final = "a weight that two layers share is not supported"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A network, the reader that read it, where its outputs are, and what is undetermined.
+
+    `positions` are the numbers of layers after which the maps are that the model returns.
+    """
+
+    network: Network
+    reader: Reader
+    undetermined: tuple[Undetermined, ...] = ()
+    positions: tuple[int, ...] = ()
 
 
 def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lifted:
@@ -40,89 +63,159 @@ def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lift
     assert shape is not None
     graph = exported(model, shape, training=False)
     try:
-        return _with_spec(_whole(model, shape, graph))
+        return _with_spec(model, _whole(model, shape, graph))
     except SpecError as error:
         prefix = _longest_prefix(graph, shape) if partial and graph.outputs else None
         if prefix is None:
             raise
-        unread = Undetermined(_IN_TRAINING, "none", "not read with partial")
-        return _with_spec(_lifted(model, *prefix, [unread]), error.diagnostics[0].message)
+        return _with_spec(model, prefix, error.diagnostics[0].message)
 
 
 def lift_network(model: nn.Module, input: Input) -> LiftedNetwork:
     """The network of a model, whether or not a spec can express it."""
     shape = input_shape(input)
     assert shape is not None
-    return _whole(model, shape, exported(model, shape, training=False))
+    return _lifted(model, _whole(model, shape, exported(model, shape, training=False)))
 
 
-def _with_spec(lifted: LiftedNetwork, refused: str | None = None) -> Lifted:
+def _with_spec(model: nn.Module, read: _Read, refused: str | None = None) -> Lifted:
+    lifted = _lifted(model, read)
+    with placed(read.network, read.reader.origins):
+        spec = recover(lifted.network)
     return Lifted(
-        spec=recover(lifted.network),
+        spec=spec,
         network=lifted.network,
         weights=lifted.weights,
         undetermined=lifted.undetermined,
+        unused=lifted.unused,
+        features=_features(spec, read.positions),
         refused=refused,
     )
 
 
-def _whole(model: nn.Module, shape: Shape, graph: Graph) -> LiftedNetwork:
+def _features(spec: Spec, positions: Sequence[int]) -> tuple[str, ...]:
+    """The stages, blocks and layers of the stem whose maps a model returns; refused where one is
+    taken inside of those."""
+    ends = {stop: name for name, stop in feature_ends(resolve(spec)).items()}
+    if any(position not in ends for position in positions):
+        what = "a map that is returned from the middle of a block is not supported"
+        raise SpecError([Diagnostic(code="unsupported", message=what)])
+    return tuple(ends[position] for position in positions)
+
+
+def _whole(model: nn.Module, shape: Shape, graph: Graph) -> _Read:
     """All that is computed, in evaluation and in training."""
-    names, trained_names = Names(training=False), Names(training=True)
-    network = Reader(names).network(graph, shape)
-    undetermined = []
-    try:
-        trained = Reader(trained_names).network(exported(model, shape, training=True), shape)
-    except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
-        undetermined.append(_unshown(error))
-        if any(_keeps(leaf) for _, leaf in network_leaves(network)):
-            why = "as a norm shows it whose statistics are the mean of all batches"
-            undetermined.append(Undetermined("momentum of batch norms", "0", why))
+
+    def at(size: Shape) -> Graph:
+        return exported(model, size, training=False)
+
+    notes = mark_growing(graph, shape, lambda size: calls(model, size), at)
+    outputs = outputs_in_evaluation(graph)
+    names = Names(training=False, cumulative=cumulative_norms(model))
+    reader = Reader(names, outputs.graph)
+    network = reader.network(shape)
+    if not notes and not takes_other_sizes(network):
+        notes.append(one_size(shape, "its layers fit no larger images"))
+    if outputs.left_out:
+        what = f"{outputs.left_out}, on the way to the last one"
+        notes.append(Undetermined("other outputs of the model", "none", f"it has {what}"))
+    names = Names(training=True, cumulative=reader.names.cumulative)
+    trained = _in_training(model, shape, graph, outputs, names)
+    used, frozen = reader, reader.names.frozen
+    if isinstance(trained, Undetermined):
+        notes.append(trained)
     else:
-        if _in_evaluation(trained) == _in_evaluation(network):
-            network, names = _scheduled(trained), trained_names
+        frozen |= names.frozen
+        with_training = trained.network(shape)
+        if in_evaluation(with_training) == in_evaluation(network):
+            network, used = scheduled(with_training, trained.origins), trained
         else:
-            why = "training computes other layers"
-            undetermined.append(Undetermined(_IN_TRAINING, "none", why))
-    if names.frozen or trained_names.frozen:
+            notes.append(Undetermined(_IN_TRAINING, "none", "training computes other layers"))
+    notes += _notes_on_norms(network, frozen=frozen)
+    positions = [reader.length(map_) for map_ in outputs.maps]
+    return _Read(network, used, tuple(notes), tuple(_in_network(network, positions)))
+
+
+def _in_training(
+    model: nn.Module, shape: Shape, graph: Graph, outputs: Outputs, names: Names
+) -> Reader | Undetermined:
+    """The reader of the model in training; where that cannot be read, the note that says so."""
+    try:
+        trained = exported(model, shape, training=True)
+        mark_like(trained, graph)
+        reader = Reader(names, outputs_in_training(trained, graph, outputs))
+        reader.network(shape)
+    except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
+        why = error.diagnostics[0].message if isinstance(error, SpecError) else reason(error)
+        return Undetermined(_IN_TRAINING, "none", f"in training, {why}")
+    return reader
+
+
+def _in_network(network: Network, positions: Sequence[int]) -> Iterator[int]:
+    """Numbers of layers, with those that show in training alone."""
+    layers = network.layers
+    for position in positions:
+        yield next(
+            (
+                i
+                for i in range(len(layers) + 1)
+                if len(in_evaluation(ir.network(network.input, *layers[:i])).layers) == position
+            ),
+            position,
+        )
+
+
+def _notes_on_norms(network: Network, *, frozen: bool) -> Iterator[Undetermined]:
+    if frozen:
         why = "frozen in this model: training uses the stored statistics"
-        undetermined.append(Undetermined("batch norm in training", "that of the batch", why))
-    return _lifted(model, network, names, undetermined)
+        yield Undetermined("batch norm in training", "that of the batch", why)
+    norms = [leaf for _, leaf in network_leaves(network) if isinstance(leaf, ir.BatchNorm)]
+    if any(norm.eps == 0 for norm in norms):
+        why = "PyTorch trains no batch norm whose eps is 0: write another one to train"
+        yield Undetermined("eps of batch norms", "0", why)
 
 
-def _keeps(leaf: ir.Leaf) -> bool:
-    """A batch norm that no batch changes, or one that weighs all batches alike."""
-    return isinstance(leaf, ir.BatchNorm) and leaf.momentum == 0
-
-
-def _longest_prefix(graph: Graph, shape: Shape) -> tuple[Network, Names] | None:
+def _longest_prefix(graph: Graph, shape: Shape) -> _Read | None:
     """The longest beginning of a network that a spec can express."""
-    for stop in dominators(graph.outputs[0]):
-        names = Names(training=False)
+    for stop in dominators(shared_trunk(graph)):
+        reader = Reader(Names(training=False), replace(graph, outputs=(stop,)))
         with suppress(SpecError):
-            network = Reader(names).network(Graph(graph.image, (stop,)), shape)
+            network = reader.network(shape)
             recover(network)
-            return network, names
+            unread = Undetermined(_IN_TRAINING, "none", "not read with partial")
+            return _Read(network, reader, (unread,))
     return None
 
 
-def _lifted(
-    model: nn.Module,
-    network: Network,
-    names: Names,
-    undetermined: Sequence[Undetermined],
-) -> LiftedNetwork:
+def _lifted(model: nn.Module, read: _Read) -> LiftedNetwork:
+    network, names = read.network, read.reader.names
     _assert_unshared(model, network, names)
-    counters = {name for name, _ in model.named_buffers() if name.endswith(COUNTER)}
+    held = {name for name, _ in model.named_buffers(remove_duplicate=False)}
     ours = leaf_names(network)
     weights = {}
     for path, leaf in network_leaves(network):
-        for key, theirs in names.of(leaf).items():
-            weights[f"{ours[path]}.{key}"] = theirs
-        counter = names.of(leaf).get("running_mean", "").replace("running_mean", COUNTER)
-        if counter in counters:
-            weights[f"{ours[path]}.{COUNTER}"] = counter
-    return LiftedNetwork(network=network, weights=weights, undetermined=tuple(undetermined))
+        theirs = names.of(leaf)
+        for key in weight_shapes(leaf):
+            if key in theirs:
+                weights[f"{ours[path]}.{key}"] = theirs[key]
+            elif key.endswith(COUNTER):
+                mean = theirs.get(key.replace(COUNTER, "running_mean"), "")
+                counter = f"{mean.removesuffix('running_mean')}{COUNTER}"
+                if mean.endswith("running_mean") and counter in held:
+                    weights[f"{ours[path]}.{key}"] = counter
+    return LiftedNetwork(
+        network=network,
+        weights=weights,
+        undetermined=read.undetermined,
+        unused=tuple(_unused(model, weights.values())),
+    )
+
+
+def _unused(model: nn.Module, used: Iterable[str]) -> Iterator[str]:
+    """The parameters that no weight of the network is, also under another name."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    known = {id(parameters[name]) for name in used if name in parameters}
+    return (name for name, parameter in model.named_parameters() if id(parameter) not in known)
 
 
 def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
@@ -136,50 +229,3 @@ def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
             if tensor in seen:
                 raise SpecError([Diagnostic(code="unsupported", message=f"{name}: {_SHARED}")])
             seen.add(tensor)
-
-
-def _scheduled(network: Network) -> Network:
-    """A network whose drop paths are linear but for rounding, as some library counts them, with
-    those of the one schedule."""
-    blocks = [layer for layer in network.layers if isinstance(layer, ir.Residual)]
-    drops = [drop_path(block) for block in blocks]
-    rate = float(f"{drops[-1]:.6g}") if drops else 0.0
-    schedule = list(drop_path_schedule(rate, len(drops)))
-    if max((abs(a - b) for a, b in zip(drops, schedule, strict=True)), default=1.0) > 1e-6:
-        return network
-    rates = iter(schedule)
-    layers = (
-        _dropping(x, next(rates)) if isinstance(x, ir.Residual) else x for x in network.layers
-    )
-    return ir.network(network.input, *layers, auxiliaries=network.auxiliaries)
-
-
-def _dropping(block: ir.Residual, p: float) -> ir.Residual:
-    """A block with another drop path."""
-    steps = ir.steps(block.body)
-    own = steps[:-1] if drop_path(block) else steps
-    return replace(block, body=ir.sequence(*own, ir.DropPath(p) if p else ir.Identity()))
-
-
-def _unshown(error: Exception) -> Undetermined:
-    why = error.diagnostics[0].message if isinstance(error, SpecError) else reason(error)
-    return Undetermined(_IN_TRAINING, "none", f"in training, {why}")
-
-
-def _in_evaluation(network: Network) -> Network:
-    """A network without what shows in training alone."""
-    return ir.network(network.input, *map(_still, network.layers))
-
-
-def _still(layer: ir.Layer) -> ir.Layer:
-    match layer:
-        case ir.DropPath() | ir.Dropout():
-            return ir.Identity()
-        case ir.Sequence(layers):
-            return ir.sequence(*map(_still, layers))
-        case ir.Residual(body=body, shortcut=shortcut, after=after):
-            return ir.Residual(body=_still(body), shortcut=_still(shortcut), after=_still(after))
-        case ir.Parallel(branches):
-            return ir.Parallel(tuple(map(_still, branches)))
-        case _:
-            return layer

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import Final
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
 from resnet_dsl.pytorch.lift.graph import Graph, read_graph
+
+_ANY_MOMENTUM: Final = 0.1
 
 
 def exported(model: nn.Module, shape: Shape, *, training: bool) -> Graph:
@@ -18,7 +25,7 @@ def exported(model: nn.Module, shape: Shape, *, training: bool) -> Graph:
     first = next(model.parameters(), torch.empty(0))
     images = torch.zeros(2, *shape, device=first.device, dtype=first.dtype)
     try:
-        with mode(model, training=training), torch.no_grad():
+        with mode(model, training=training), _momentum(model), quiet(), torch.no_grad():
             program = torch.export.export(model, (images,), strict=False)
     except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
         raise fail(
@@ -33,6 +40,49 @@ def reason(error: Exception) -> str:
     """The first line of what somebody's code raised."""
     lines = str(error).strip().splitlines()
     return lines[0][:100] if lines else type(error).__name__
+
+
+def cumulative_norms(model: nn.Module) -> frozenset[str]:
+    """The running means of the batch norms that weigh all batches alike."""
+    norms = model.named_modules(remove_duplicate=False)
+    return frozenset(
+        f"{name}.running_mean".removeprefix(".") for name, norm in norms if _is_cumulative(norm)
+    )
+
+
+def _is_cumulative(module: nn.Module) -> bool:
+    return isinstance(module, _BatchNorm) and module.momentum is None
+
+
+@contextmanager
+def _momentum(model: nn.Module) -> Iterator[None]:
+    """A number for norms that weigh all batches alike: their counters cannot be exported."""
+    norms = [norm for norm in model.modules() if isinstance(norm, _BatchNorm)]
+    norms = [norm for norm in norms if norm.momentum is None]
+    for norm in norms:
+        norm.momentum = _ANY_MOMENTUM
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.momentum = None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what libraries print, log and warn of: what matters is in the error."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    unread = StringIO()
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(unread),
+            redirect_stderr(unread),
+        ):
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 @contextmanager

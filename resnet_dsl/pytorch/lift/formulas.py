@@ -1,22 +1,19 @@
-"""Operations that are a layer together, by their formulas: norms that activate, frozen norms,
-attention over channels, blurs, strides alone, stochastic depth."""
+"""Operations that are a layer together, by their formulas: norms that activate, layer norms of
+maps, blurs, strides alone, pools in two steps, stochastic depth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 import torch
 
 from resnet_dsl import ir
-from resnet_dsl.ir import Layer
-from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight
-from resnet_dsl.pytorch.lift.leaf_operations import Names, means, square_side
-
-Found: TypeAlias = tuple[Layer, Operation]
-"""A layer, and what it reads."""
+from resnet_dsl.pytorch.lift.leaf_operations import Found, Names, layer_norm, means, square_side
+from resnet_dsl.pytorch.lift.values import CASTS, Formula, Operation, Weight
 
 _SPREADS: Final = CASTS | {
+    "flatten",
     "view",
     "reshape",
     "expand",
@@ -35,14 +32,20 @@ def pattern(here: Operation, names: Names) -> Found | None:
             return _evo_norm(here, names)
         case "max" | "maximum":
             return _filter_response_norm(here, names)
-        case "mul":
-            return _drop_path(here) or _eca(here, names)
+        case "mul" if dropped := _drop_path(here):
+            return dropped
         case "conv2d":
             return _blur(here)
         case "slice":
             return _pixels(here)
         case "mean":
             return _mean(here)
+        case "div" | "mul":
+            return _sum_over_area(here)
+        case "getitem":
+            return _maximum(here)
+        case "permute":
+            return _same_order(here) or _layer_norm(here, names)
         case _:
             return None
 
@@ -134,6 +137,28 @@ def _by_channel(value: object, here: Operation) -> bool:
     return value.shape in {(here.shape[1], 1, 1), (1, here.shape[1], 1, 1)}
 
 
+def _same_order(here: Operation) -> Found | None:
+    """A map whose dimensions are permuted, and back again: only its memory differs."""
+    (before,) = here.inputs
+    while before.name in CASTS and len(before.inputs) == 1:
+        (before,) = before.inputs
+    if before.name != "permute" or len(before.inputs) != 1:
+        return None
+    order = [before["dims"][dim] for dim in here["dims"]]
+    return (ir.Identity(), before.inputs[0]) if order == list(range(len(order))) else None
+
+
+def _layer_norm(here: Operation, names: Names) -> Found | None:
+    """A layer norm over the channels of each pixel, which come last for a while."""
+    (norm,) = here.inputs
+    if norm.name != "layer_norm" or len(norm.inputs) != 1 or here["dims"] != [0, 3, 1, 2]:
+        return None
+    (before,) = norm.inputs
+    if before.name != "permute" or before["dims"] != [0, 2, 3, 1]:
+        return None
+    return layer_norm(norm, names, of_vectors=False), before.inputs[0]
+
+
 # ---------------------------------------------------------------- the others
 
 
@@ -172,33 +197,34 @@ def _pixels(here: Operation) -> Found | None:
     return ir.Pool(kind="max", kernel=1, stride=step), x
 
 
-def _eca(here: Operation, names: Names) -> Found | None:
-    """`x * sigmoid(conv(mean(x)))`, over the means of neighbouring channels."""
-    if len(here.inputs) != 2:
+def _sum_over_area(here: Operation) -> Found | None:
+    """The sum of a channel's map, divided by its area."""
+    if len(here.inputs) != 1 or here.inputs[0].name != "sum" or len(here.inputs[0].inputs) != 1:
         return None
-    x, gate = ordered(*here.inputs)
-    sigmoid = past_views(gate)
-    conv = past_views(sigmoid.inputs[0]) if sigmoid.name == "sigmoid" else sigmoid
-    if conv.name != "conv1d" or len(conv.inputs) != 1:
+    (total,) = here.inputs
+    (x,) = total.inputs
+    dims, number = total["dim"], here["other"]
+    if len(x.shape) != 4 or not isinstance(dims, list) or not isinstance(number, int | float):
         return None
-    weight, pool = conv["weight"], past_views(conv.inputs[0])
-    if pool.inputs != (x,) or not _averages(pool):
+    area = number if here.name == "div" else 1 / number if number else 0
+    if sorted(dim % 4 for dim in dims) != [2, 3] or abs(area - x.shape[2] * x.shape[3]) > 1e-6:
         return None
-    if not isinstance(weight, Weight) or weight.shape[:2] != (1, 1) or conv["bias"] is not None:
-        return None
-    kernel, channels = weight.shape[2], x.shape[1]
-    numbers = [square_side(conv, key) for key in ("stride", "dilation", "padding")]
-    if conv.shape[1:] != (1, channels) or numbers != [1, 1, (kernel - 1) // 2]:
-        return None
-    eca = ir.EfficientChannelAttention(kernel=kernel)
-    return names.weighing(eca, **{"conv.weight": weight}), x
+    return ir.sequence(ir.AdaptivePool(), *([] if total["keepdim"] else [ir.Flatten()])), x
 
 
-def _averages(pool: Operation) -> bool:
-    """Whether an operation gives the mean of each channel's map."""
-    if pool.name == "adaptive_avg_pool2d":
-        return square_side(pool, "output_size") == 1
-    return means(pool) == [2, 3]
+def _maximum(here: Operation) -> Found | None:
+    """The maxima of channels, of a map seen as a line."""
+    (line,) = here.inputs
+    if here["1"] != 0 or line.name != "max" or len(line.inputs) != 1:
+        return None
+    (before,) = line.inputs
+    x = past_views(before)
+    if line["dim"] not in (2, -1) or len(before.shape) != 3 or len(x.shape) != 4:
+        return None
+    if before.shape[:2] != x.shape[:2]:
+        return None
+    pool = ir.AdaptivePool(kind="max")
+    return ir.sequence(pool, *([] if line["keepdim"] else [ir.Flatten()])), x
 
 
 def _mean(here: Operation) -> Found | None:
@@ -278,6 +304,14 @@ def ordered(left: Operation, right: Operation) -> tuple[Operation, Operation]:
         if any(operation is left for operation in dominators(right))
         else (right, left)
     )
+
+
+def comes_from(operation: Operation, earlier: Operation) -> bool:
+    """Whether all ways from the image to an operation go through an earlier one."""
+    here: Operation | None = operation
+    while here is not None and here.depth > earlier.depth:
+        here = here.dominator
+    return here is earlier
 
 
 def dominators(operation: Operation) -> Iterator[Operation]:

@@ -12,9 +12,8 @@ from itertools import permutations
 from typing import Final
 
 from resnet_dsl import ir
-from resnet_dsl.pytorch.lift.formulas import Found
-from resnet_dsl.pytorch.lift.graph import CASTS, Formula, Operation, Weight
-from resnet_dsl.pytorch.lift.leaf_operations import Names
+from resnet_dsl.pytorch.lift.leaf_operations import Found, Names
+from resnet_dsl.pytorch.lift.values import CASTS, Formula, Operation, Weight
 
 _MOMENTUM: Final = 0.1
 """PyTorch's: a frozen norm has none of its own."""

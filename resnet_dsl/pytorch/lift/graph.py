@@ -7,9 +7,9 @@ a weight, or a formula over weights and noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -18,97 +18,29 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 
-from resnet_dsl.diagnostics import Diagnostic, SpecError
-
-
-@dataclass(eq=False)
-class Operation:
-    """One operation: its ATen name without the mark of in-place work, and its arguments by name.
-
-    `inputs` are the operations that it reads, without weights; `users` counts who reads it on the
-    way to an output; all ways from the image to it go through its `dominator`. A `flaw` is why no
-    layer can be read where it stands.
-    """
-
-    name: str
-    arguments: dict[str, Any]
-    inputs: tuple[Operation, ...]
-    shape: tuple[int, ...]
-    dtype: torch.dtype | None
-    module: str
-    flaw: str | None = None
-    users: int = 0
-    dominator: Operation | None = None
-    depth: int = 0
-
-    def __getitem__(self, argument: str) -> Any:
-        return self.arguments.get(argument)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weight:
-    """A parameter or buffer by its name in the model; `standardized` on the way to its use, where
-    it has this `shape`."""
-
-    name: str
-    value: Tensor
-    shape: tuple[int, ...]
-    standardized: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Formula:
-    """What is computed without the image: of weights, of noise, or constant."""
-
-    name: str
-    arguments: dict[str, Any]
-    shape: tuple[int, ...]
-
-    def __getitem__(self, argument: str) -> Any:
-        return self.arguments.get(argument)
-
-
-Value: TypeAlias = Operation | Weight | Formula
+from resnet_dsl.ir import Standardization
+from resnet_dsl.pytorch.lift.refusals import cast_to, code_place, refused
+from resnet_dsl.pytorch.lift.standardized import standardized
+from resnet_dsl.pytorch.lift.values import CASTS, VIEWS, Formula, Operation, Value, Weight
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """From the image to the outputs."""
+    """From the image to the outputs; `operations` are all on the way, in order of computation, and
+    `concatenations` those along the channels, by the identities of what they read."""
 
     image: Operation
     outputs: tuple[Operation, ...]
+    operations: tuple[Operation, ...] = ()
+    concatenations: Mapping[tuple[int, ...], Operation] = field(default_factory=dict)
 
 
-CASTS: Final = {"to", "_to_copy", "alias", "detach", "contiguous", "clone", "lift_fresh_copy"}
 _STALE: Final = "a map that is changed in place under a view of it"
-_VIEWS: Final = {
-    "view",
-    "reshape",
-    "reshape_as",
-    "view_as",
-    "unsqueeze",
-    "slice",
-    "select",
-    "flatten",
-}
 
 
 def read_graph(program: ExportedProgram) -> Graph:
     """The operations of an exported program that lead from its image to its outputs."""
     return _Reader(program).read()
-
-
-def refused(here: Operation, what: str | None = None) -> SpecError:
-    """An operation that no spec can express: an error that names its module."""
-    place = f"{here.module}: " if here.module else ""
-    part = here.name == "getitem" and here.inputs
-    named = what or (f"a part of torch.{here.inputs[0].name}" if part else f"torch.{here.name}")
-    message = f"{place}{named} is not supported"
-    return SpecError([Diagnostic(code="unsupported", message=message)])
-
-
-def cast_to(dtype: torch.dtype | None) -> str:
-    return f"a cast to {str(dtype).removeprefix('torch.')}"
 
 
 class _Reader:
@@ -126,10 +58,22 @@ class _Reader:
                 outputs = tuple(self._outputs(node))
             elif node.op == "call_function":
                 self._read(node)
+        used = set()
         for operation in _count_users(outputs):
             if operation.flaw:
                 raise refused(operation, operation.flaw)
-        return Graph(image, outputs)
+            used.add(id(operation))
+        operations = tuple(
+            value
+            for value in self.values.values()
+            if isinstance(value, Operation) and id(value) in used
+        )
+        concatenations = {
+            tuple(map(id, each["tensors"])): each
+            for each in operations
+            if each.name == "cat" and each["dim"] % len(each.shape) == 1
+        }
+        return Graph(image, outputs, operations, concatenations)
 
     def _placeholders(self) -> Iterator[Operation]:
         """The images; weights are noted on the way."""
@@ -146,7 +90,9 @@ class _Reader:
                 held = self.program.state_dict.get(spec.target)
                 value = self.program.constants.get(spec.target) if held is None else held
                 if isinstance(value, Tensor):
-                    self.values[node] = Weight(spec.target, value.detach(), tuple(value.shape))
+                    learned = spec.kind == InputKind.PARAMETER
+                    shape = tuple(value.shape)
+                    self.values[node] = Weight(spec.target, value.detach(), shape, learned)
 
     def _outputs(self, node: Node) -> Iterator[Operation]:
         specs = self.program.graph_signature.output_specs
@@ -172,7 +118,8 @@ class _Reader:
         elif name != "_assert_tensor_metadata":
             stack = node.meta.get("nn_module_stack") or {}
             module = next((path for path, _ in reversed(list(stack.values()))), "")
-            operation = Operation(name, arguments, inputs, shape, dtype, module)
+            place = code_place(node.meta.get("stack_trace") or "")
+            operation = Operation(name, arguments, inputs, shape, dtype, module, place)
             if stale:
                 operation.flaw = _STALE
             elif name in CASTS and not self._keeps(dtype):
@@ -203,18 +150,20 @@ class _Reader:
         if isinstance(weight, Weight):
             whole = torch.Size(shape).numel() == weight.value.numel()
             cast = name in CASTS and self._keeps(dtype)
-            if cast or name == "expand" or (name in _VIEWS and whole):
-                return Weight(weight.name, weight.value, shape, weight.standardized)
+            if cast or name == "expand" or (name in VIEWS and whole):
+                return replace(weight, shape=shape)
             if name == "batch_norm" and _standardizes(arguments, weight):
-                return Weight(weight.name, weight.value, shape, standardized=True)
-        return Formula(name, arguments, shape)
+                standardization = Standardization(eps=arguments["eps"])
+                return replace(weight, shape=shape, standardization=standardization)
+        formula = Formula(name, arguments, shape)
+        return standardized(formula) or formula
 
 
 def _standardizes(arguments: dict[str, Any], weight: Weight) -> bool:
     """Whether a batch norm of filters, as rows, is what the language standardizes them with."""
     rows = weight.shape[:2] == (1, len(weight.value))
     bare = all(arguments[key] is None for key in ("weight", "bias", "running_mean"))
-    return rows and bare and arguments["training"] is True and arguments["eps"] == 1e-8
+    return rows and bare and arguments["training"] is True
 
 
 class _Memory:
@@ -270,6 +219,8 @@ def _call(node: Node) -> tuple[str, dict[str, Any]]:
 
 def _meta(node: Node) -> tuple[tuple[int, ...], torch.dtype | None]:
     value = node.meta.get("val")
+    if isinstance(value, list | tuple) and value:  # its first part is what layers are read from
+        value = value[0]
     return tuple(getattr(value, "shape", ())), getattr(value, "dtype", None)
 
 

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from resnet_dsl import ir
-from resnet_dsl.folds.anatomy import opening_length
+from resnet_dsl.folds.identity_cache import IdentityCache
 from resnet_dsl.folds.walk import leaves
 from resnet_dsl.ir import Layer, Shape
-from resnet_dsl.pytorch.lift.formulas import dominators, ordered, pattern
+from resnet_dsl.pytorch.lift.activations import activation
+from resnet_dsl.pytorch.lift.attention import attention
+from resnet_dsl.pytorch.lift.formulas import comes_from, dominators, pattern
 from resnet_dsl.pytorch.lift.frozen import frozen_norm
-from resnet_dsl.pytorch.lift.graph import CASTS, Graph, Operation, cast_to, refused
+from resnet_dsl.pytorch.lift.graph import Graph
 from resnet_dsl.pytorch.lift.leaf_operations import Names, layers_of, zeros
+from resnet_dsl.pytorch.lift.opened_blocks import opened
+from resnet_dsl.pytorch.lift.refusals import cast_to, refused
+from resnet_dsl.pytorch.lift.scales import scaled
+from resnet_dsl.pytorch.lift.values import CASTS, Operation
 
 
-@dataclass(frozen=True, slots=True)
 class Reader:
-    """Walks a graph backwards, from an operation to those that it reads."""
+    """Walks a graph backwards, from an operation to those that it reads.
 
-    names: Names
+    Each operation is read once: `origins` has the one that each layer was read from, and a map
+    that two layers read in ways that no addition or concatenation joins is refused.
+    """
 
-    def network(self, graph: Graph, input: Shape) -> ir.Network:
+    def __init__(self, names: Names, graph: Graph) -> None:
+        self.names = names
+        self.graph = graph
+        self.origins = IdentityCache[Operation]()
+        self._ways: dict[tuple[int, int], list[Layer]] = {}
+        self._read_before: set[int] = set()
+
+    def network(self, input: Shape) -> ir.Network:
         """All that leads from the image to the outputs; those after the first are auxiliary."""
-        if not graph.outputs:
-            raise refused(graph.image, "a model whose output does not depend on its input")
+        graph = self.graph
         output, *others = graph.outputs
-        if others and not self.names.training:
-            raise refused(others[0], "a second output in evaluation")
-        layers = _opened(self.between(graph.image, output))
+        layers = opened(self.between(graph.image, output))
         trunk = {id(operation) for operation in dominators(output)}
         auxiliaries = []
         for other in others:
@@ -39,27 +50,56 @@ class Reader:
             auxiliaries.append(ir.Auxiliary(position=position, layers=head))
         return ir.network(input, *chain(*layers), auxiliaries=tuple(auxiliaries))
 
+    def length(self, stop: Operation) -> int:
+        """How many layers of a network lead to an operation of its trunk."""
+        passed = len(self.between(self.graph.image, stop))
+        layers = opened(self.between(self.graph.image, self.graph.outputs[0]))
+        return sum(map(len, layers[:passed]))
+
     def between(self, start: Operation, stop: Operation) -> list[Layer]:
         """What leads from one operation to a later one, in order."""
+        way = id(start), id(stop)
+        if way not in self._ways:
+            self._ways[way] = self._between(start, stop)
+        return self._ways[way]
+
+    def _between(self, start: Operation, stop: Operation) -> list[Layer]:
+        """Read from a later operation back; what leads to each on the way is known as well."""
         reversed_layers: list[Layer] = []
+        passed: list[tuple[Operation, int]] = []
         here = stop
         while here is not start:
+            passed.append((here, len(reversed_layers)))
             layers, before = self._read(here)
             if here.dtype != before.dtype:
                 raise refused(here, cast_to(here.dtype))
             match layers, reversed_layers[-1:]:
-                case [ir.Residual() as block], [ir.Act() as act] if here.users == 1:
+                case [ir.Residual() as block], [ir.Act() | ir.PReLU() as act] if here.users == 1:
                     reversed_layers[-1] = replace(block, after=act)  # it alone reads the sum
+                    self.origins.put(reversed_layers[-1], here)
                 case _:
                     reversed_layers += reversed(layers)
             here = before
-        return [layer for layer in reversed_layers[::-1] if layer != ir.Identity()]
+        for operation, after in passed:
+            way = reversed_layers[after:][::-1]
+            self._ways[id(start), id(operation)] = [x for x in way if x != ir.Identity()]
+        return self._ways.get((id(start), id(stop)), [])
 
     def _read(self, here: Operation) -> tuple[list[Layer], Operation]:
         """The layers of one operation, or of all between it and where their branches part."""
-        if recognized := pattern(here, self.names) or frozen_norm(here, self.names):
-            layer, before = recognized
-            return list(ir.steps(layer)), before
+        if id(here) in self._read_before:
+            raise refused(here, "a map that is read again by a later layer")
+        self._read_before.add(id(here))
+        layers, before = self._layers(here)
+        for layer in layers:
+            self.origins.put(layer, here)
+        return layers, before
+
+    def _layers(self, here: Operation) -> tuple[list[Layer], Operation]:
+        for read in (pattern, frozen_norm, attention, activation, scaled):
+            if recognized := read(here, self.names):
+                layer, before = recognized
+                return list(ir.steps(layer)), before
         if len(here.inputs) > 1 or here.name == "cat":
             return self._joined(here)
         (before,) = here.inputs
@@ -81,23 +121,43 @@ class Reader:
         fork = here.dominator
         assert fork is not None
         match here.name:
-            case "add" if here["alpha"] == 1 and {x.shape for x in here.inputs} == {here.shape}:
+            case "add" if {x.shape for x in here.inputs} == {here.shape}:
                 return [self._residual(here, fork)], fork
             case "cat" if here["dim"] % len(here.shape) == 1:
                 return self._concatenated(here, fork)
             case "mul" if len(here.inputs) == 2:
-                return [self._squeeze_excite(here, fork)], fork
+                raise refused(here, "a product that is not a known attention")
             case _:
                 raise refused(here)
 
     def _concatenated(self, here: Operation, fork: Operation) -> tuple[list[Layer], Operation]:
-        """Branches side by side; or one, and zeros on its sides."""
+        """Branches side by side; or one, and zeros on its sides; or one alone."""
         maps = [map_ for map_ in here["tensors"] if not zeros(map_)]
         if any(map_ not in here.inputs for map_ in maps):
             raise refused(here, "a map with constants beside it")
-        if len(maps) == len(here["tensors"]):
-            branches = (ir.sequence(*self.between(fork, map_)) for map_ in maps)
-            return [ir.Parallel(tuple(branches))], fork
+        if len(maps) != len(here["tensors"]):
+            return self._with_zeros(here, maps)
+        if len(maps) == 1:
+            return [], maps[0]
+        before, maps = self._after_concatenation(maps) or (fork, maps)
+        branches = [self.between(before, map_) for map_ in maps]
+        if all(map(_pools_to_vector, branches)):  # flattened one by one, or together
+            pools = tuple(ir.sequence(*branch[:-1]) for branch in branches)
+            return [ir.Parallel(pools), ir.Flatten()], before
+        return [ir.Parallel(tuple(ir.sequence(*branch) for branch in branches))], before
+
+    def _after_concatenation(
+        self, maps: list[Operation]
+    ) -> tuple[Operation, list[Operation]] | None:
+        """An earlier concatenation of the first maps, from which the others come: each dense layer
+        of DenseNet reads all maps before it."""
+        for count in range(len(maps) - 1, 0, -1):
+            earlier = self.graph.concatenations.get(tuple(map(id, maps[:count])))
+            if earlier is not None and all(comes_from(map_, earlier) for map_ in maps[count:]):
+                return earlier, [earlier, *maps[count:]]
+        return None
+
+    def _with_zeros(self, here: Operation, maps: list[Operation]) -> tuple[list[Layer], Operation]:
         if len(maps) != 1:
             raise refused(here, "branches with zeros beside them")
         channels = [map_.shape[1] for map_ in here["tensors"]]
@@ -106,97 +166,25 @@ class Reader:
 
     def _residual(self, here: Operation, fork: Operation) -> Layer:
         """The branch with fewer convolutions is the shortcut; of two alike, the second left."""
-        left, right = (ir.sequence(*self.between(fork, branch)) for branch in here.inputs)
-        body, shortcut = (left, right) if _convs(left) >= _convs(right) else (right, left)
+        first, second = (self._term(here, branch, fork) for branch in here.inputs)
+        body, shortcut = (first, second) if _convs(first) >= _convs(second) else (second, first)
         return ir.Residual(body=body, shortcut=shortcut)
 
-    def _squeeze_excite(self, here: Operation, fork: Operation) -> Layer:
-        """`x * sigmoid(...)`, the gate computed from the means of `x`."""
-        x, gate = ordered(*here.inputs)
-        if x is not fork or here.shape != x.shape:
-            raise refused(here, "a product of two branches")
-        match self.between(x, gate):
-            case [
-                ir.AdaptivePool(side=1),
-                ir.Conv(bias=True) as squeeze,
-                ir.Act("relu"),
-                ir.Conv(bias=True) as excite,
-                ir.Act("sigmoid"),
-            ] if _weighs(squeeze) and _weighs(excite):
-                se = ir.SqueezeExcite(channels=squeeze.in_channels, hidden=squeeze.out_channels)
-                parts = (("fc1", squeeze), ("fc2", excite))
-                names = {
-                    f"{part}.{key}": name
-                    for part, conv in parts
-                    for key, name in self.names.of(conv).items()
-                }
-                return self.names.named(se, names)
-            case _:
-                raise refused(here, "a product that is not a known attention")
+    def _term(self, here: Operation, branch: Operation, fork: Operation) -> Layer:
+        """A branch of a sum; with the factor that the sum has for it."""
+        layers = self.between(fork, branch)
+        factor = here["alpha"] if branch is here["other"] else 1
+        scale = [] if factor == 1 else [ir.Scale(float(factor))]
+        return ir.sequence(*layers, *scale)
 
 
-def _opened(layers: list[Layer]) -> list[tuple[Layer, ...]]:
-    """Layers, each with the activation after it where that is not part of it, but opens what
-    follows: a pre-activated block.
-
-    Without norms, `relu(x + y)` may be the end of a block or the opening of the next. It opens
-    where the next block projects what is activated and has nothing after its own addition, or
-    where the block itself is pre-activated: by its first layer, or by an activation before it
-    that belongs to no convolution.
-    """
-    pre = {i for i, layer in enumerate(layers) if _ends_bare(layer) or _opens(layer)}
-    pre |= {i for i, layer in enumerate(layers) if _projects(layer) and _is_opened(layers[:i])}
-    for i in reversed(range(len(layers) - 1)):
-        if i + 1 in pre and _projects(layers[i + 1]) and _after(layers[i]):
-            pre.add(i)
-    for i in range(len(layers) - 1):
-        if i in pre and _after(layers[i]) and _projects(layers[i + 1]):
-            pre.add(i + 1)
-    return [_parted(layer) if i in pre else (layer,) for i, layer in enumerate(layers)]
-
-
-def _is_opened(before: list[Layer]) -> bool:
-    """Whether an activation that belongs to no convolution ends the layers before a block."""
-    match before[-2:]:
-        case [ir.Conv() | ir.BatchNorm() | ir.GroupNorm(), ir.Act()]:
-            return False
-        case [*_, ir.Act()]:
+def _pools_to_vector(branch: list[Layer]) -> bool:
+    match branch:
+        case [*_, ir.AdaptivePool(side=1), ir.Flatten()]:
             return True
         case _:
             return False
 
 
-def _parted(layer: Layer) -> tuple[Layer, ...]:
-    assert isinstance(layer, ir.Residual), layer
-    return replace(layer, after=ir.Identity()), *ir.steps(layer.after)
-
-
-def _after(layer: Layer) -> bool:
-    return isinstance(layer, ir.Residual) and layer.after != ir.Identity()
-
-
-def _ends_bare(layer: Layer) -> bool:
-    return isinstance(layer, ir.Residual) and layer.after == ir.Identity()
-
-
-def _opens(block: Layer) -> bool:
-    """Whether a block's body begins with norm or activation."""
-    return isinstance(block, ir.Residual) and opening_length(ir.steps(block.body)) > 0
-
-
-def _projects(layer: Layer) -> bool:
-    """Whether a block may be a pre-activated one that projects: no norm ends its shortcut."""
-    if not isinstance(layer, ir.Residual) or _opens(layer):
-        return False
-    return any(isinstance(last, ir.Conv) for last in ir.steps(layer.shortcut)[-1:])
-
-
 def _convs(layer: Layer) -> int:
     return sum(isinstance(leaf, ir.Conv) for _, leaf in leaves(layer))
-
-
-def _weighs(conv: ir.Conv) -> bool:
-    """Whether a convolution is a matrix, on one pixel."""
-    return conv == ir.Conv(
-        in_channels=conv.in_channels, out_channels=conv.out_channels, kernel=1, bias=True
-    )
