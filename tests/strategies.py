@@ -67,7 +67,7 @@ from resnet_dsl.notation.terms import (
 )
 
 FEW = min(300, settings().max_examples)
-"""How many random specs are built or looked at closely, which takes longer than reading them."""
+"""How many random specs are built or looked at closely."""
 
 WEIGHTS = ("plain", Standardized(), Standardized(formula="deviation", eps=1e-5))
 WIDTHS = st.sampled_from([4, 8, 12, 16])
@@ -164,10 +164,8 @@ others = st.one_of(
 row_layers = convs() | convs() | convs() | others
 layer_lists = st.lists(row_layers, min_size=1, max_size=3).map(tuple)
 branches: st.SearchStrategy[Branch] = layer_lists | layer_lists | st.just((Identity(),))
-added = st.lists(norm_terms | activation_terms | attentions, min_size=1, max_size=2).map(tuple)
-bodies: st.SearchStrategy[Branch] = st.builds(
-    lambda body, after: (*body, Add(), *after), layer_lists, added
-)
+added = st.lists(norm_terms | activation_terms | attentions, min_size=1, max_size=2)
+bodies = st.builds(lambda body, after: (*body, Add(), *after), layer_lists, added)
 one_branch = st.tuples(layer_lists)
 rows = st.one_of(
     st.builds(Row, branches=one_branch, repeats=st.integers(1, 4)),

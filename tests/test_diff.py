@@ -294,7 +294,7 @@ stages:
 def test_auxiliary_classifiers_are_parts() -> None:
     moved = "extends: googlenet\naux: {{inception4.1: null, inception4.4: null, {}: [1000-d fc]}}"
     single, other = (loads(moved.format(f"inception4.{block}")) for block in (2, 3))
-    after = {"after": ("conv3_x.2", "conv3_x.3")}
+    after = {"block": ("conv3_x.2", "conv3_x.3")}
     assert stated(diff(single, other)) == {"aux conv3_x.2 → aux conv3_x.3": after}
     layers = differing("aux: {inception4.1: [1000-d fc]}", "googlenet")
     assert list(layers) == ["aux conv3_x.1"]

@@ -58,7 +58,7 @@ class Sloppy:
     def row(self, text: str) -> str:
         block, mark, count = re.findall(r"(.*\])(?:( x )(\d+))?", text)[0]
         layers = re.sub(r"(?<=\[)[^\[\]]+(?=\])", lambda actual: self.layer(actual[0]), block)
-        if self.draw(st.booleans()):
+        if self.draw(st.booleans()) or "] + [" in layers:
             layers = layers.replace("], [", self.one_of("][", "];[", " ] [ "))
         else:
             layers = layers.replace("], [", "; ").replace("] | [", "|")

@@ -142,7 +142,7 @@ def test_reasons_where_dilation_meets_pools() -> None:
         == "anti-aliasing: a filter with stride 1, since dilation replaces the stride"
     )
     assert actual["downsample.0"] == "average pool of the projection: 2x2, /1"
-    assert actual["downsample.pad"].startswith("average pool of the projection: zeros")
+    assert actual["downsample.pad"].startswith("zeros after the map")
 
 
 def test_a_stride_that_the_row_says_has_no_reason() -> None:

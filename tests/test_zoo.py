@@ -99,7 +99,7 @@ def test_the_schema_takes_every_form(source: dict[str, Any]) -> None:
         SPEC | {"blocks": {}},
         SPEC | {"stages": {"a": "3x3, 16"}},
         SPEC | {"stages": {"1st": "[[3x3, 16]]"}},
-        SPEC | {"stages": {"a": {"rows": "[[3x3, 16]]", "shortcut": "A"}}},
+        SPEC | {"stages": {"a": {"rows": "[[3x3, 16]]", "shortcut": "D"}}},
         SPEC | {"input": "32x32"},
         SPEC | {"expect": {"layers": "18"}},
     ],

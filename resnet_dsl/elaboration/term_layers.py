@@ -109,13 +109,17 @@ def term_layers(
             return piece(ir.EfficientChannelAttention(kernel=kernel))
         case terms.ZeroPad(before=before, after=after):
             return piece(ir.ZeroPad(before=before, after=after))
-        case terms.SpatialAttention(kernel=kernel, bias=bias, max_first=max_first):
-            norm = inner_norm(term.norm, 1, of_vectors=False)
-            return piece(
-                ir.SpatialAttention(kernel=kernel, bias=bias, max_first=max_first, norm=norm)
-            )
+        case terms.SpatialAttention():
+            return piece(_spatial_attention(term))
         case _:
             return piece(layer) if (layer := _fixed_layer(term)) else NOTHING
+
+
+def _spatial_attention(term: terms.SpatialAttention) -> Layer:
+    norm = inner_norm(term.norm, 1, of_vectors=False)
+    return ir.SpatialAttention(
+        kernel=term.kernel, bias=term.bias, max_first=term.max_first, norm=norm
+    )
 
 
 def _fixed_layer(

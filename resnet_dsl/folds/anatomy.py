@@ -225,8 +225,8 @@ def _ends_alone(unit: Unit) -> bool:
 
 
 def _stem_end(units: list[Unit]) -> int:
-    """All before the first block; in a plain network what normalizes images, and a first convolution
-    that shrinks the map with the pools after it, as long as a stage is left."""
+    """All before the first block; in a plain network what normalizes images, and a first
+    convolution that shrinks the map with the pools after it, as long as a stage is left."""
     for i, unit in enumerate(units):
         if is_block(unit):
             return i

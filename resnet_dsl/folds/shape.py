@@ -163,8 +163,13 @@ def _map_size(leaf: Leaf, size: Shape, path: LayerPath) -> Size:
             return size
         case Attention():
             return size
-        case AdaptivePool(side=side):
-            return Shape(channels, side, side)
+        case AdaptivePool(side=side, window=window):
+            if window in (None, "whole"):
+                return Shape(channels, side, side)
+            kernel = height if window == "height" else width
+            if min(height, width) < kernel:
+                raise ShapeError(path, f"a {kernel}x{kernel} window does not fit a map of {size}")
+            return Shape(channels, height // kernel, width // kernel)
         case ZeroPad(before=before, after=after):
             return Shape(channels, before + height + after, before + width + after)
         case PadChannels(before=before, after=after):

@@ -18,7 +18,7 @@ def parse_row(text: str) -> Row:
     >>> parse_row("[[3x3, 64]] x 0")
     Traceback (most recent call last):
         ...
-    resnet_dsl.notation.parse_layer.NotationError: a block is repeated 0 times
+    resnet_dsl.notation.parse_options.NotationError: a block is repeated 0 times
     """
     scan = _Scanner(text)
     if not scan.take(r"\["):

@@ -16,10 +16,12 @@ _T = TypeVar("_T")
 
 
 def common_settings(root: Inferred, stages: Sequence[StageTerms]) -> BlockKeys:
-    """Norm, activation and weights: what stem and head show or, where they show nothing, all
-    stages together. An activation that all stages have counts more than that of stem and head."""
+    """Norm, activation and weights: what all stages have, or else what stem and head show; filters
+    are those of stem and head first."""
     shown = [stage.inferred for stage in stages]
-    norm = _shared(root.norm, [inferred.norm for inferred in shown], DEFAULTS.norm)
+    norm: Norm | None = _agreed([inferred.norm for inferred in shown])
+    if norm is None:
+        norm = DEFAULTS.norm if root.norm is None else root.norm
     activation: ActivationValue | None = _agreed([stage.activation for stage in stages])
     if activation is None:
         activation = DEFAULTS.activation if root.activation is None else root.activation

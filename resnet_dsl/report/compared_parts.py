@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.ir import Layer, Size
-from resnet_dsl.language.spec import CHOICES, Settings, default_bias
-from resnet_dsl.notation.printed import format_layer, format_row
+from resnet_dsl.language.spec import CHOICES, NORMS, Settings, Standardized, default_bias
+from resnet_dsl.notation.printed import format_activation, format_layer, format_row
+from resnet_dsl.notation.terms import Activation
 from resnet_dsl.recovery.inferred import Inferred
 from resnet_dsl.recovery.network_spec import Recovered
 from resnet_dsl.recovery.stage_rows import setting_of
 from resnet_dsl.report.analysis import Analysis
+
+Value: TypeAlias = str | int | float | tuple[str, ...] | None
+"""A value of a key, as text."""
 
 _SETTINGS: Final = tuple(field.name for field in fields(Settings))
 _MOVES: Final = ("stride", "dilation")
@@ -50,6 +54,8 @@ class ComparedPart:
         """Whether the part would be another one if a key had another value."""
         if self.shown is None or key not in _SETTINGS:
             return True
+        if key == "final_norm":
+            return self.shown.choices["order"] == {"pre"}
         if key in CHOICES:
             return value not in self.shown.choices[key]
         if key == "bias":
@@ -103,7 +109,7 @@ def _auxiliary_parts(
             kind="aux",
             name=f"aux {block}",
             texts=tuple(map(format_layer, spec.aux[block])),
-            keys={"after": block, **common},
+            keys={"block": block, **common},
             layers=elaboration.network.auxiliaries[number].layers,
             cost=analysis.auxiliaries[number].cost,
             shown=recovered.auxiliary_heads[number] if recovered else None,
@@ -154,3 +160,20 @@ def keys_of_its_own(
     apart = {key: part.keys[key] for key in _SETTINGS if part.keys[key] != getattr(common, key)}
     needed = {k: v for k, v in apart.items() if part.depends_on(k, getattr(common, k))}
     return {**moves, **needed}
+
+
+_NOT_GIVEN: Final = {"bias": "where no norm follows", "stride": "in the rows"}
+
+
+def plain_value(key: str, value: Any) -> Value:
+    """A value as specs have it; of a norm, its kind and the numbers that are not the defaults."""
+    if value is None:
+        return _NOT_GIVEN.get(key, "none")
+    if isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Activation):
+        return format_activation(value)
+    default = NORMS[value.kind]() if value.kind in NORMS else Standardized()
+    numbers = {field.name: getattr(value, field.name) for field in fields(default)}
+    given = [f"{name} {n}" for name, n in numbers.items() if n != getattr(default, name)]
+    return ", ".join([numbers["kind"], *given])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any, Final, TypeAlias
@@ -25,18 +25,21 @@ from resnet_dsl.folds.cost import Cost
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.ir import Layer, Network, Shape
 from resnet_dsl.language.fields import Input, input_shape
-from resnet_dsl.language.spec import NORMS
 from resnet_dsl.recovery.network_spec import Recovered, recovered
 from resnet_dsl.report.analysis import Analysis, analysis_of
-from resnet_dsl.report.compared_parts import ComparedPart, compared_parts, keys_of_its_own
+from resnet_dsl.report.compared_parts import (
+    ComparedPart,
+    Value,
+    compared_parts,
+    keys_of_its_own,
+    plain_value,
+)
 from resnet_dsl.report.layer_text import layer_text
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
-Value: TypeAlias = str | int | float | tuple[str, ...] | None
 Both: TypeAlias = tuple[int, int]
 _ALIKE: Final = 0.5
 """Stages are compared by their blocks where at least half of them are the same, else by number."""
-_NOT_GIVEN: Final = {"bias": "where no norm follows", "stride": "in the rows"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +221,8 @@ def _pairs(left: Sequence[ComparedPart], right: Sequence[ComparedPart]) -> Itera
 
 def _blocks(part: ComparedPart) -> tuple[str, ...]:
     """The rows of a stage, however often they repeat; the block that a classifier reads."""
-    if "after" in part.keys:
-        return (part.keys["after"],)
+    if "block" in part.keys:
+        return (part.keys["block"],)
     return tuple(re.sub(r" x \d+$", "", text) for text in part.texts)
 
 
@@ -231,7 +234,7 @@ def _differing_keys(
     if left is None or right is None:
         own, other = _alone(a, left, b), _alone(b, right, a)
         yield from (DifferingKey(key=k, a=own.get(k), b=other.get(k)) for k in own | other)
-    elif left.layers != right.layers or left.keys.get("after") != right.keys.get("after"):
+    elif left.layers != right.layers or left.keys.get("block") != right.keys.get("block"):
         if left.texts != right.texts:
             yield DifferingKey(key=_key_of_texts(left), a=left.texts, b=right.texts)
         for differing in _differences(left.keys, right.keys):
@@ -247,7 +250,7 @@ def _alone(side: _Side, part: ComparedPart | None, other: _Side) -> dict[str, Va
     stage = spec.stages.get(part.name)
     given = {key: getattr(stage, key, None) for key in ("stride", "dilation")}
     keys = keys_of_its_own(part, given, other.elaboration.spec.settings())
-    return {_key_of_texts(part): part.texts, **{k: _plain(k, v) for k, v in keys.items()}}
+    return {_key_of_texts(part): part.texts, **{k: plain_value(k, v) for k, v in keys.items()}}
 
 
 def _key_of_texts(part: ComparedPart) -> str:
@@ -256,22 +259,10 @@ def _key_of_texts(part: ComparedPart) -> str:
 
 def _differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[DifferingKey]:
     return [
-        DifferingKey(key=key, a=_plain(key, value), b=_plain(key, right[key]))
+        DifferingKey(key=key, a=plain_value(key, value), b=plain_value(key, right[key]))
         for key, value in left.items()
         if value != right[key]
     ]
-
-
-def _plain(key: str, value: Any) -> Value:
-    """A value as specs have it; of a norm, its kind and the numbers that are not the defaults."""
-    if value is None:
-        return _NOT_GIVEN.get(key, "none")
-    if isinstance(value, str | int | float):
-        return value
-    default = NORMS[value.kind]()
-    numbers = {field.name: getattr(value, field.name) for field in fields(default)}
-    given = [f"{name} {n}" for name, n in numbers.items() if n != getattr(default, name)]
-    return ", ".join([numbers["kind"], *given])
 
 
 def _shared(pairs: Sequence[_Pair], keys: Sequence[Sequence[DifferingKey]]) -> list[DifferingKey]:

@@ -80,7 +80,7 @@ def _shortcut_text(
         case ShortcutPool(stride=stride):
             return f"average pool of the shortcut: {stride}x{stride}, /{stride}"
         case ProjectionPadding():
-            return "pool of the projection: zeros after the map keep its size"
+            return "zeros after the map keep its size before the pool of the projection"
         case ShortcutStride(stride=stride):
             nth = {2: "second", 3: "third"}.get(stride, f"{stride}th")
             return f"option A: every {nth} pixel"

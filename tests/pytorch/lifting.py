@@ -18,6 +18,7 @@ def assert_lifts(
     *,
     at: tuple[int, ...] = (),
     frozen: bool = False,
+    without_eps: bool = False,
     equal: bool = True,
 ) -> Spec:
     """The spec of a model; built again, with the model's weights, it gives the same outputs.
@@ -29,7 +30,8 @@ def assert_lifts(
     lifted = lift(model, size)
     assert modes == [module.training for module in model.modules()]
     choices = [actual.choice for actual in lifted.undetermined]
-    assert choices == (["batch norm in training"] if frozen else [])
+    frozen_notes = ["batch norm in training"] * frozen + ["eps of batch norms"] * without_eps
+    assert choices == frozen_notes
     ours = build(lifted.network, init=False).eval()
     theirs, state = model.state_dict(), ours.state_dict()
     counters = {name for name in state if name.endswith("num_batches_tracked")}

@@ -38,7 +38,7 @@ class Strange(nn.Module):
         self.layer = net()
 
     def forward(self, x):
-        return self.layer(torch.fft.fft(self.stem(x)).abs())
+        return self.layer(self.stem(torch.fft.fft(x).abs()))
 
 
 class Odd(nn.Module):
@@ -205,7 +205,7 @@ def test_bad_input_is_a_diagnostic(arguments: list[str], message: str, folder: P
 
 def test_a_part_way_spec_says_where_it_ends() -> None:
     result = lift("their_models:Late", "--input", "3x32x32", "--partial", "--weights", "w.pt")
-    why = "layer2.1: torch.abs is not supported"
+    why = "their_models.py:30: layer2.1: torch.abs is not supported"
     assert f"  # conv3_x is followed by what is not supported: {why}\nhead: []\n" in result.stdout
     assert result.stderr == (
         "undetermined: drop path, dropout and auxiliary heads: none (not read with partial)\n"

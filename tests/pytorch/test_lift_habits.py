@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from resnet_dsl import build, dumps, elaborate, lift, recover
 from resnet_dsl.sources.lifted import Lifted
-from tests.pytorch.habits import ACTIVATIONS, SHORTCUTS, Habit
+from tests.pytorch.habits import ACTIVATIONS, Habit
 from tests.pytorch.habits_of_heads import ATTENTION, HEADS
+from tests.pytorch.habits_of_shortcuts import SHORTCUTS
 from tests.pytorch.reference import image, shuffle_statistics
 
 INPUT = (3, 32, 32)

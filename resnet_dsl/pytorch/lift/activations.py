@@ -135,9 +135,9 @@ def _is_sixth(here: Operation) -> bool:
 
 def _shifted(here: Operation, names: Names) -> Operation | None:
     """The `x` of `relu6(x + 3)`."""
-    found = activation(here, names) if here.name != "mul" else None
-    if found is None or found[0] != ir.Act("relu6"):
+    clamped = activation(here, names) if here.name != "mul" else None
+    if clamped is None or clamped[0] != ir.Act("relu6"):
         return None
-    shifted = found[1]
+    shifted = clamped[1]
     adds = shifted.name == "add" and len(shifted.inputs) == 1
     return shifted.inputs[0] if adds and shifted["other"] == 3 and shifted["alpha"] == 1 else None

@@ -13,6 +13,9 @@ from resnet_dsl.pytorch.lift.leaf_operations import Found, Names
 from resnet_dsl.pytorch.lift.values import Operation, Weight
 
 _STEPS: Final = {"add", "sub", "mul", "div"}
+_IMAGE: Final = 4
+"""Channels of an image, at most: numbers for more channels are weights, learned or not."""
+
 _SMALLEST: Final = 1e-12
 """PyTorch's: vectors that are shorter are divided by it."""
 
@@ -98,7 +101,7 @@ def _constant(
     if not isinstance(value, Weight) or value.learned or value.standardization is not None:
         return None
     numbers = [float(text) for text in map(_shortest, value.value.flatten().tolist())]
-    by_channel = value.shape in {(channels, 1, 1), (1, channels, 1, 1)}
+    by_channel = channels <= _IMAGE and value.shape in {(channels, 1, 1), (1, channels, 1, 1)}
     if len(numbers) != 1 and not (by_channel and len(numbers) == channels):
         return None
     return numpy.array(numbers)
