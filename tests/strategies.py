@@ -67,7 +67,6 @@ from resnet_dsl.notation.terms import (
 )
 
 FEW = min(300, settings().max_examples)
-"""How many random specs are built or looked at closely."""
 
 WEIGHTS = ("plain", Standardized(), Standardized(formula="deviation", eps=1e-5))
 WIDTHS = st.sampled_from([4, 8, 12, 16])
@@ -121,7 +120,7 @@ def pools(draw: st.DrawFn) -> Pool:
 
 dropouts = st.builds(Dropout, p=probabilities, of_channels=st.booleans())
 gates: st.SearchStrategy[ActKind] = st.sampled_from(["sigmoid", "sigmoid", "hardsigmoid", "tanh"])
-inner_norms = st.sampled_from([None, Norm(kind="batch"), Norm(kind="batch", eps=1e-3)])
+inner_norms = st.sampled_from([None, Norm(kind="batch", eps=1e-3)])
 attentions = (
     st.builds(SqueezeExcite, hidden=st.sampled_from([1, 2, 4]))
     | st.builds(SqueezeExcite, ratio=st.sampled_from([1, 2]), fc=st.booleans(), bias=st.booleans())
@@ -154,7 +153,6 @@ normalizations = st.sampled_from(
 )
 blurs = st.builds(BlurPool, stride=st.sampled_from([1, 2]))
 drop_paths = st.builds(DropPath, p=probabilities.map(lambda p: min(round(p, 6), 0.999999)))
-"""Models compute with `1 - p`, which does not tell the last digits of `p`."""
 zero_pads = st.builds(ZeroPad, before=st.integers(0, 2), after=st.integers(1, 2))
 zero_channels = st.builds(ZeroChannels, before=st.sampled_from([0, 4]), after=st.just(4))
 others = st.one_of(
@@ -253,7 +251,7 @@ written_specs = st.builds(
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    """Specs that make sense: those of `written_specs` that elaborate, made likely."""
+    """Specs that elaborate, made likely."""
     simple = st.builds(
         Row,
         branches=st.lists(

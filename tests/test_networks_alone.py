@@ -108,9 +108,8 @@ def test_others_are_compared_layer_by_layer(network: Network) -> None:
 
 def test_one_more_layer_is_the_difference() -> None:
     network = UNSUPPORTED["branches in a branch"]
-    longer = Network(
-        network.input, (*network.layers, Conv(in_channels=24, out_channels=8, kernel=1))
-    )
+    last = Conv(in_channels=24, out_channels=8, kernel=1)
+    longer = Network(network.input, (*network.layers, last))
     differences = diff(network, longer)
     (part,) = [part for part in differences.parts if part.keys]
     before, after = part.params

@@ -100,7 +100,8 @@ def term_layers(
         case terms.Activation():
             return piece(activation_layer(activation_value(term), incoming))
         case terms.Pool():
-            return piece(_pool(term), *reasons)
+            pool = _pool(term)
+            return NOTHING if _does_nothing(pool) else piece(pool, *reasons)
         case terms.BlurPool(stride=stride):
             return piece(ir.BlurPool(stride=stride), *reasons)
         case terms.SqueezeExcite():
@@ -188,6 +189,11 @@ def _pool(term: terms.Pool) -> ir.Pool:
         padding=default_padding(term) if term.padding is None else term.padding,
         ceil=term.ceil,
     )
+
+
+def _does_nothing(pool: ir.Pool) -> bool:
+    """Whether a pool of single pixels keeps all of them."""
+    return pool.kernel == pool.stride == 1 and pool.padding == 0
 
 
 def convolution(

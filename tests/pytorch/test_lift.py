@@ -142,10 +142,13 @@ def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
 def is_ambiguous(network: Network) -> bool:
     """Without norms, what stands between two additions may end a block or open the next: specs of
     both orders then compute the same."""
-    pairs = pairwise(network.layers)
     return any(
-        isinstance(first, Residual) and is_pre_activated(first) and isinstance(other, Act)
-        for first, other in pairs
+        isinstance(first, Residual)
+        and (
+            (is_pre_activated(first) and isinstance(other, Act))
+            or (isinstance(other, Residual) and is_pre_activated(other))
+        )
+        for first, other in pairwise(network.layers)
     )
 
 
@@ -163,7 +166,7 @@ def test_lift_is_the_inverse_of_build(spec: Spec, seed: int) -> None:
     network = elaborate(spec)
     assume(not (network.auxiliaries and is_ambiguous(network)))  # training alone shows the order
     actual = lift(scrambled(build(spec, init=False), seed), spec.input)
-    assert actual.undetermined == ()
+    assert {note.choice for note in actual.undetermined} <= {"size of images"}
     if is_ambiguous(network):
         again = lift(build(actual.spec, init=False), spec.input)
         assert (again.spec, again.network) == (actual.spec, actual.network)

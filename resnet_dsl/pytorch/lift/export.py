@@ -44,21 +44,20 @@ def reason(error: Exception) -> str:
 
 def cumulative_norms(model: nn.Module) -> frozenset[str]:
     """The running means of the batch norms that weigh all batches alike."""
-    norms = model.named_modules(remove_duplicate=False)
-    return frozenset(
-        f"{name}.running_mean".removeprefix(".") for name, norm in norms if _is_cumulative(norm)
-    )
+    means = {id(norm.running_mean) for norm in _cumulative(model)}
+    held = model.named_buffers(remove_duplicate=False)
+    return frozenset(name for name, buffer in held if id(buffer) in means)
 
 
-def _is_cumulative(module: nn.Module) -> bool:
-    return isinstance(module, _BatchNorm) and module.momentum is None
+def _cumulative(model: nn.Module) -> list[_BatchNorm]:
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    return [norm for norm in norms if norm.momentum is None]
 
 
 @contextmanager
 def _momentum(model: nn.Module) -> Iterator[None]:
     """A number for norms that weigh all batches alike: their counters cannot be exported."""
-    norms = [norm for norm in model.modules() if isinstance(norm, _BatchNorm)]
-    norms = [norm for norm in norms if norm.momentum is None]
+    norms = _cumulative(model)
     for norm in norms:
         norm.momentum = _ANY_MOMENTUM
     try:
