@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from resnet_dsl.cli.output import show_note
+from resnet_dsl.cli.output import progress, show_note
 
 
 @click.command(short_help="The spec of a model, or of a file of weights.")
@@ -48,9 +48,10 @@ def lift(
     """
     from resnet_dsl.pytorch.verified_lift import notes, verified_lift
 
-    result = verified_lift(
-        source, input=input, output=output, weights=weights, verify=verify, partial=partial
-    )
+    with progress(f"lifting {source}"):
+        result = verified_lift(
+            source, input=input, output=output, weights=weights, verify=verify, partial=partial
+        )
     if not output:
         click.echo(result.text, nl=False)
     for note in notes(result):

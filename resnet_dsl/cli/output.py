@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import inf
+from typing import Final
 
 import click
 
 from resnet_dsl.diagnostics import SpecError, render
 from resnet_dsl.render.grid import RULE
+
+_PATIENCE: Final = 2.0
+"""Seconds before a command that works says so."""
 
 
 def show_error(error: SpecError) -> None:
@@ -29,6 +34,27 @@ def show_error(error: SpecError) -> None:
 def show_note(text: str) -> None:
     """A remark beside the answer, on stderr."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on a terminal that a command works, once it takes a while."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from threading import Timer
+
+    from rich.console import Console
+
+    status = Console(stderr=True).status(text)
+    timer = Timer(_PATIENCE, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        status.stop()
 
 
 def show_json(record: object) -> None:

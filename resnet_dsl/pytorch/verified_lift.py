@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from resnet_dsl.pytorch.building import build_model
 from resnet_dsl.pytorch.lift import lift_model, lift_network
 from resnet_dsl.pytorch.lift.export import mode
 from resnet_dsl.pytorch.lift.model_source import file_of, model_of
+from resnet_dsl.pytorch.lift.sizes import SIZE_OF_IMAGES
 from resnet_dsl.pytorch.lift.weight_files import carried, read
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_state
@@ -28,16 +30,18 @@ from resnet_dsl.sources.specs import loads
 
 TOLERANCE: Final = 1e-3
 """Of the largest output: more is another network, less is the order of additions."""
+_FEW: Final = 4
+"""Parameters that a note lists."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """How the outputs of the lifted spec differ from the model's."""
+    """How the outputs of the lifted spec differ from the model's, on images of some sizes."""
 
     difference: float
     largest: float
-    images: tuple[int, ...]
+    images: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def verified_lift(
         again, tensors = _built(resolve(loads(result.text)), result.lifted, state)
         result = replace(result, tensors=len(result.lifted.weights))
         if model is not None and verify and not result.lifted.refused:
-            result = replace(result, verified=_compared(again, model, result.lifted.network.input))
+            result = replace(result, verified=_verified(again, model, result.lifted))
         if weights:
             save_state(tensors, weights)
     if output:
@@ -109,7 +113,7 @@ def verified_network(source: str, input: Input | None = None) -> LiftedNetwork:
     named = model_of(source)
     lifted = lift_network(named.model, input_shape(input) or named.input)
     again, _ = _built(resolve(lifted.network), lifted, named.model.state_dict())
-    _compared(again, named.model, lifted.network.input)
+    _verified(again, named.model, lifted)
     return lifted
 
 
@@ -118,46 +122,94 @@ def _built(
 ) -> tuple[Net, dict[str, Tensor]]:
     """The model of what was lifted with the weights of the source, and these under our names."""
     some = next(value for value in state.values() if value.is_floating_point())
-    model = build_model(resolved, init=False, device=some.device, dtype=some.dtype)
+    features = (lifted.features or None) if isinstance(lifted, Lifted) else None
+    model = build_model(
+        resolved, init=False, device=some.device, dtype=some.dtype, features=features
+    )
     tensors = carried(lifted, state)
     model.load_state_dict(tensors)
     return model.eval(), tensors
 
 
-def _compared(ours: Net, model: nn.Module, input: Shape) -> Verified:
-    """Both on the same random images."""
+def _verified(ours: Net, model: nn.Module, lifted: LiftedNetwork) -> Verified:
+    """Both on the same random images and, where the model takes them, on larger ones."""
+    input = lifted.network.input
+    verified = _compared(ours, model, input)
+    assert verified is not None
+    if any(note.choice == SIZE_OF_IMAGES for note in lifted.undetermined):
+        return verified
+    larger = _compared(ours, model, input._replace(height=input[1] + 32, width=input[2] + 64))
+    if larger is None:
+        return verified
+    return Verified(
+        difference=max(verified.difference, larger.difference),
+        largest=max(verified.largest, larger.largest),
+        images=(*verified.images, *larger.images),
+    )
+
+
+def _compared(ours: Net, model: nn.Module, input: Shape) -> Verified | None:
+    """Both on random images of a size; None where the model does not take it."""
     some = next(ours.parameters())
     images = torch.randn(2, *input, generator=torch.Generator().manual_seed(0))
     images = images.to(device=some.device, dtype=some.dtype)
     with mode(model, training=False), torch.no_grad():
-        theirs, own = _tensor(model(images)), _tensor(ours(images))
-    difference = float((own.float() - theirs.float()).abs().max())
-    largest = float(theirs.abs().max())
-    if own.shape != theirs.shape or not difference <= TOLERANCE * max(largest, TOLERANCE):
+        try:
+            theirs = _tensors(model(images))
+        except RuntimeError:
+            return None
+        own = _tensors(ours(images))
+    pairs = [_nearest(each, theirs) for each in own]
+    difference = max(difference for difference, _ in pairs)
+    largest = max(largest for _, largest in pairs)
+    if not difference <= TOLERANCE * max(largest, TOLERANCE):
         raise fail(
             "unsupported",
             f"the lifted spec computes something else: outputs of at most {largest:.3g} differ by "
             f"{difference:.3g}",
             help="please report this model",
         )
-    return Verified(difference=difference, largest=largest, images=tuple(images.shape))
+    return Verified(difference=difference, largest=largest, images=(tuple(images.shape),))
 
 
-def _tensor(output: Any) -> Tensor:
-    """The output, or the first of several."""
-    while not isinstance(output, Tensor):
-        output = next(iter(output.values() if isinstance(output, Mapping) else output))
-    return output
+def _nearest(own: Tensor, theirs: Sequence[Tensor]) -> tuple[float, float]:
+    """How far an output is from the nearest of the model's, and the largest number of that."""
+    pairs = (
+        (float((own.float() - each.float()).abs().max()), float(each.abs().max()))
+        for each in theirs
+        if each.shape == own.shape
+    )
+    return min(pairs, default=(inf, inf))
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """All outputs of a model."""
+    match output:
+        case Tensor():
+            return [output]
+        case Mapping():
+            return [tensor for inner in output.values() for tensor in _tensors(inner)]
+        case list() | tuple():
+            return [tensor for inner in output for tensor in _tensors(inner)]
+        case _:
+            return []
 
 
 def notes(result: VerifiedLift) -> list[str]:
     """What is undetermined, and how the lift was verified, in lines of text."""
     lifted, verified = result.lifted, result.verified
     lines = [f"undetermined: {choice}" for choice in lifted.undetermined]
+    if lifted.features:
+        names = ", ".join(map(repr, lifted.features))
+        lines.append(f"the model returns maps: build(spec, features=[{names}])")
+    if lifted.unused and not lifted.refused:
+        count = len(lifted.unused)
+        few = ", ".join(lifted.unused[:_FEW]) + (", …" if count > _FEW else "")
+        lines.append(f"left out: {count} parameters that the output does not depend on: {few}")
     if lifted.refused:
         lines.append(f"lifted up to what is not supported: {lifted.refused}")
     elif verified:
-        images = "x".join(map(str, verified.images))
+        images = " and ".join("x".join(map(str, size)) for size in verified.images)
         lines.append(
             f"verified: the spec computes the same on {images}; "
             f"largest difference {verified.difference:.3g}"

@@ -16,7 +16,7 @@ class Habit(NamedTuple):
 
     modules: Callable[[], nn.Module]
     functions: Callable[[], nn.Module]
-    said: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def conv(channels: int, out: int, kernel: int = 3, stride: int = 1, **options: Any) -> nn.Conv2d:
@@ -97,7 +97,7 @@ def two(**others: nn.Module) -> dict[str, Any]:
 
 
 def activated(
-    module: Callable[[], nn.Module], function: Callable[[Tensor], Tensor], said: str
+    module: Callable[[], nn.Module], function: Callable[[Tensor], Tensor], line: str
 ) -> Habit:
     """An activation inside a block and after it."""
     return Habit(
@@ -105,7 +105,7 @@ def activated(
         lambda: written(
             lambda net, x: function(net.nb(net.b(function(net.na(net.a(x))))) + x), **two()
         ),
-        (said,),
+        (line,),
     )
 
 

@@ -39,7 +39,7 @@ class Excite(nn.Module):
 
 
 def squeezed(
-    modules: Callable[[], nn.Module], gate: Callable[[Any, Tensor], Tensor], said: str, **parts: Any
+    modules: Callable[[], nn.Module], gate: Callable[[Any, Tensor], Tensor], line: str, **parts: Any
 ) -> Habit:
     """Attention behind the body of a block."""
 
@@ -54,7 +54,7 @@ def squeezed(
         body = nn.Sequential(*normed(8, 8), nn.ReLU(), *normed(8, 8), modules())
         return residual_net(Sum(body, after=nn.ReLU()))
 
-    return Habit(whole, built, (said,))
+    return Habit(whole, built, (line,))
 
 
 class Cbam(nn.Module):

@@ -12,7 +12,8 @@ from resnet_dsl.pytorch.lift.formulas import past_views
 from resnet_dsl.pytorch.lift.leaf_operations import Found, Names
 from resnet_dsl.pytorch.lift.values import Operation, Weight
 
-_STEPS: Final = {"add", "sub", "mul", "div"}
+_SUMS: Final = {"add", "sub"}
+_STEPS: Final = _SUMS | {"mul", "div"}
 _IMAGE: Final = 4
 """Channels of an image, at most: numbers for more channels are weights, learned or not."""
 
@@ -65,15 +66,17 @@ class _Step(NamedTuple):
 
 
 def _affine(here: Operation) -> Found | None:
-    """Sums and products with constants, one after the other: `scale * x + shift` by channels."""
-    steps: list[_Step] = []
-    while (step := _step(here)) is not None:
-        steps.insert(0, step)
-        (here,) = here.inputs
-    if not steps:
+    """A product and a sum with constants, or one of them: `scale * x + shift` by channels."""
+    last = _step(here)
+    if last is None:
         return None
-    layer = _exact(steps) or _general(steps)
-    return None if layer is None else (layer, here)
+    (x,) = here.inputs
+    first = _step(x)
+    if first is not None and (first.name in _SUMS) != (last.name in _SUMS):
+        layer = _exact([first, last]) or _general([first, last])
+        return None if layer is None else (layer, x.inputs[0])
+    layer = _exact([last]) or _general([last])
+    return None if layer is None else (layer, x)
 
 
 def _step(here: Operation) -> _Step | None:

@@ -23,6 +23,7 @@ _LARGER: Final = ((32, 64), (64, 32), (32, 32))
 stay as even as they are."""
 _ODD: Final = ((31, 63), (31, 31))
 """For models that pad: how much may depend on whether a map is even."""
+SIZE_OF_IMAGES: Final = "size of images"
 _WINDOWS: Final = {"max_pool2d", "avg_pool2d"}
 _NUMBERS: Final = ("kernel_size", "stride", "padding", "pad", "output_size", "dilation")
 
@@ -62,7 +63,7 @@ def _larger(shape: Shape, more: tuple[tuple[int, int], ...]) -> list[Shape]:
 
 def one_size(shape: Shape, why: str) -> Undetermined:
     """A note that a spec holds for one size of images."""
-    return Undetermined("size of images", f"{shape} alone", why)
+    return Undetermined(SIZE_OF_IMAGES, f"{shape} alone", why)
 
 
 def takes_other_sizes(network: Network) -> bool:
