@@ -135,10 +135,9 @@ def build(
     Module tree, weights and outputs are torchvision's, or named as in another library by `naming`.
     Weights are drawn on the CPU in float32, then cast and moved: with a `seed` by a generator of
     their own, else by torch's; `init=False` leaves them undefined. With `features`, names of stages
-    (`conv3_x`), blocks (`conv3_x.2`) or layers of the stem (`stem.1`), the model gives a dict of
-    their maps, and has no more than they need. Raises `SpecError` where the source is not a
-    network, the device is not there or the library of `naming` has no such network; ImportError
-    where torch is missing.
+    (`conv3_x`), blocks (`conv3_x.2`) or layers of the stem (`stem.1`), it gives a dict of their
+    maps, and has no more than they need. Raises `SpecError` where the source is not a network, the
+    device is not there or the naming has no such network; ImportError where torch is missing.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())

@@ -94,7 +94,8 @@ def test_a_model_of_torchvision_becomes_a_spec_that_is_verified() -> None:
     assert plain(loads(result.stdout)) == plain(load("resnet18"))
     assert loads(result.stdout).expect == load("resnet18").expect
     assert result.stderr == (
-        "verified: the spec computes the same on 2x3x224x224 and 2x3x256x288; largest difference 0\n"
+        "verified: the spec computes the same on 2x3x224x224 and 2x3x256x288; "
+        "largest difference 0\n"
     )
 
 
