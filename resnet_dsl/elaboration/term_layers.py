@@ -106,10 +106,6 @@ def term_layers(
             return piece(ir.BlurPool(stride=stride), *reasons)
         case terms.SqueezeExcite():
             return piece(_squeeze_excite(draft, term, incoming, origin))
-        case terms.EfficientChannelAttention(kernel=kernel):
-            return piece(ir.EfficientChannelAttention(kernel=kernel))
-        case terms.ZeroPad(before=before, after=after):
-            return piece(ir.ZeroPad(before=before, after=after))
         case terms.SpatialAttention():
             return piece(_spatial_attention(term))
         case _:
@@ -124,7 +120,9 @@ def _spatial_attention(term: terms.SpatialAttention) -> Layer:
 
 
 def _fixed_layer(
-    term: terms.Dropout
+    term: terms.EfficientChannelAttention
+    | terms.ZeroPad
+    | terms.Dropout
     | terms.DropPath
     | terms.Scale
     | terms.LearnedScale
@@ -136,6 +134,10 @@ def _fixed_layer(
 ) -> Layer | None:
     """The layer of a term that depends on nothing else; None where it is no layer."""
     match term:
+        case terms.EfficientChannelAttention(kernel=kernel):
+            return ir.EfficientChannelAttention(kernel=kernel)
+        case terms.ZeroPad(before=before, after=after):
+            return ir.ZeroPad(before=before, after=after)
         case terms.Dropout(p=p, of_channels=of_channels):
             return ir.Dropout(p, of_channels) if p else None
         case terms.DropPath(p=p):
