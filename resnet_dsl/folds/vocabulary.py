@@ -83,16 +83,35 @@ def leaf_terms(leaf: Leaf) -> LeafTerms:
             return LeafTerms("maxpool", "a global max pool", "pools", "maxpool")
         case BlurPool():
             return LeafTerms("blurpool", "a blur pool", "pools", "blurpool")
-        case ZeroPad():
-            return LeafTerms("zeropad", "a padding", None, "pad")
-        case PadChannels():
-            return LeafTerms("padchannels", "a padding shortcut", None, "pad")
         case SqueezeExcite():
             return LeafTerms("se", "an attention", "attentions", "se", submodules=3)
         case EfficientChannelAttention():
             return LeafTerms("eca", "an attention", "attentions", "se", submodules=1)
         case SpatialAttention():
             return LeafTerms("spatial", "an attention", "attentions", "spatial", submodules=1)
+        case _:
+            return _other_terms(leaf)
+
+
+def _other_terms(
+    leaf: ZeroPad
+    | PadChannels
+    | Scale
+    | LearnedScale
+    | Normalize
+    | L2Normalize
+    | Dropout
+    | DropPath
+    | Flatten
+    | Softmax
+    | Identity,
+) -> LeafTerms:
+    """The terms for leaves that scale, pad, drop or reshape."""
+    match leaf:
+        case ZeroPad():
+            return LeafTerms("zeropad", "a padding", None, "pad")
+        case PadChannels():
+            return LeafTerms("padchannels", "a padding shortcut", None, "pad")
         case Scale():
             return LeafTerms("scale", "a scale", None, "scale")
         case LearnedScale():

@@ -38,15 +38,7 @@ def term_of(layer: Layer) -> RowLayer | None:
         case ir.BlurPool(stride=stride):
             return terms.BlurPool(stride=stride)
         case ir.SqueezeExcite():
-            return terms.SqueezeExcite(
-                hidden=layer.hidden,
-                fc=layer.linear,
-                bias=layer.bias,
-                norm=_inner_norm(layer.norm),
-                activation=layer.act,
-                gate=layer.gate,
-                max_pool=layer.max_pool,
-            )
+            return _squeeze_excite(layer)
         case ir.EfficientChannelAttention(kernel=kernel):
             return terms.EfficientChannelAttention(kernel=kernel)
         case ir.SpatialAttention(kernel=kernel, bias=bias, norm=norm, max_first=max_first):
@@ -75,6 +67,18 @@ def term_of(layer: Layer) -> RowLayer | None:
             return activation_term_of(layer)
         case _:
             return None
+
+
+def _squeeze_excite(leaf: ir.SqueezeExcite) -> terms.SqueezeExcite:
+    return terms.SqueezeExcite(
+        hidden=leaf.hidden,
+        fc=leaf.linear,
+        bias=leaf.bias,
+        norm=_inner_norm(leaf.norm),
+        activation=leaf.act,
+        gate=leaf.gate,
+        max_pool=leaf.max_pool,
+    )
 
 
 def conv_term(conv: ir.Conv, *, bare: bool = False) -> Conv:

@@ -45,49 +45,88 @@ def _hyperparameters(leaf: Leaf) -> list[str]:
                 "bias": leaf.bias,
                 "standardized": leaf.standardization is not None,
             }
-            return [f"{k}x{k}", str(channels), *(text for text, given in options.items() if given)]
+            return [f"{k}x{k}", str(channels), *_given(options)]
         case ir.Pool(kernel=k, stride=stride, padding=padding, ceil=ceil):
-            options = {f"pad {padding}": padding > 0, "ceil": ceil}
-            return [f"{k}x{k}", f"/{stride}", *(text for text, given in options.items() if given)]
-        case ir.BlurPool(stride=stride):
-            return [f"/{stride}"]
-        case ir.BatchNorm(eps=eps, momentum=momentum):
-            shown = "cumulative" if momentum is None else f"{momentum:g}"
-            return [f"eps {eps:g}", f"momentum {shown}", *([] if leaf.affine else ["no affine"])]
-        case ir.InstanceNorm(eps=eps, affine=affine):
-            return [f"eps {eps:g}", *(["affine"] if affine else [])]
-        case ir.LayerNorm(eps=eps):
-            return [f"eps {eps:g}"]
-        case ir.GroupNorm(groups=groups, eps=eps) | ir.EvoNorm(groups=groups, eps=eps):
-            return [f"{groups} groups", f"eps {eps:g}"]
-        case ir.FilterResponseNorm(eps=eps):
-            return [f"eps {eps:g}"]
-        case ir.SqueezeExcite(hidden=hidden):
-            options = {
-                "fc": leaf.linear,
-                "no bias": not leaf.bias,
-                "norm": leaf.norm is not None,
-                leaf.act: leaf.act != "relu",
-                f"gate {leaf.gate}": leaf.gate != "sigmoid",
-                "max pool": leaf.max_pool,
-            }
-            return [str(hidden), *(text for text, given in options.items() if given)]
-        case ir.EfficientChannelAttention(kernel=k) | ir.SpatialAttention(kernel=k):
-            return [str(k)]
+            return [
+                f"{k}x{k}",
+                f"/{stride}",
+                *_given({f"pad {padding}": padding > 0, "ceil": ceil}),
+            ]
+        case ir.Norm():
+            return _of_norm(leaf)
+        case ir.Attention():
+            return _of_attention(leaf)
         case ir.Linear(out_features=features, bias=bias):
-            return [str(features), *([] if bias else ["no bias"])]
-        case ir.PReLU(channels=channels):
-            return ["shared"] if channels == 1 else []
-        case ir.Scale(factor=factor):
-            return [f"{factor:g}"]
-        case ir.Act(number=number):
-            return [] if number is None else [f"{number:g}"]
+            return [str(features), *_given({"no bias": not bias})]
         case ir.AdaptivePool(side=side):
             return [f"to {side}x{side}"]
         case ir.Padding(before=before, after=after):
             return [f"{before} before", f"{after} after"]
-        case ir.Dropout(p=p) | ir.DropPath(p=p):
-            return [f"{p:g}"]
+        case _:
+            return _of_elementwise(leaf)
+
+
+def _given(options: dict[str, bool]) -> list[str]:
+    return [text for text, given in options.items() if given]
+
+
+def _of_norm(norm: ir.AnyNorm) -> list[str]:
+    match norm:
+        case ir.BatchNorm(eps=eps, momentum=momentum, affine=affine):
+            shown = "cumulative" if momentum is None else f"{momentum:g}"
+            return [f"eps {eps:g}", f"momentum {shown}", *_given({"no affine": not affine})]
+        case ir.InstanceNorm(eps=eps, affine=affine):
+            return [f"eps {eps:g}", *_given({"affine": affine})]
+        case ir.GroupNorm(groups=groups, eps=eps) | ir.EvoNorm(groups=groups, eps=eps):
+            return [f"{groups} groups", f"eps {eps:g}"]
+        case ir.LayerNorm(eps=eps) | ir.FilterResponseNorm(eps=eps):
+            return [f"eps {eps:g}"]
+        case _:
+            assert_never(norm)
+
+
+def _of_attention(
+    leaf: ir.SqueezeExcite | ir.EfficientChannelAttention | ir.SpatialAttention,
+) -> list[str]:
+    match leaf:
+        case ir.SqueezeExcite(hidden=hidden, act=act, gate=gate):
+            options = {
+                "fc": leaf.linear,
+                "no bias": not leaf.bias,
+                "norm": leaf.norm is not None,
+                act: act != "relu",
+                f"gate {gate}": gate != "sigmoid",
+                "max pool": leaf.max_pool,
+            }
+            return [str(hidden), *_given(options)]
+        case ir.EfficientChannelAttention(kernel=k) | ir.SpatialAttention(kernel=k):
+            return [str(k)]
+        case _:
+            assert_never(leaf)
+
+
+def _of_elementwise(
+    leaf: ir.AnyActivation
+    | ir.BlurPool
+    | ir.Dropout
+    | ir.DropPath
+    | ir.Scale
+    | ir.LearnedScale
+    | ir.Normalize
+    | ir.L2Normalize
+    | ir.Flatten
+    | ir.Softmax
+    | ir.Identity,
+) -> list[str]:
+    match leaf:
+        case ir.BlurPool(stride=stride):
+            return [f"/{stride}"]
+        case ir.PReLU(channels=channels):
+            return _given({"shared": channels == 1})
+        case ir.Act(number=number):
+            return [] if number is None else [f"{number:g}"]
+        case ir.Dropout(p=number) | ir.DropPath(p=number) | ir.Scale(factor=number):
+            return [f"{number:g}"]
         case (
             ir.Flatten()
             | ir.Softmax()

@@ -60,14 +60,8 @@ def layers_of(here: Operation, names: Names) -> list[Layer]:
     match here.name:
         case "conv2d":
             return [_conv(here, names)]
-        case "batch_norm":
-            return [batch_norm(here, names)]
-        case "instance_norm":
-            return [_instance_norm(here, names)]
-        case "layer_norm" if len(here.shape) == 2:
-            return [layer_norm(here, names, of_vectors=True)]
-        case "group_norm":
-            return [_group_norm(here, names)]
+        case "batch_norm" | "instance_norm" | "layer_norm" | "group_norm":
+            return [_norm(here, names)]
         case "linear":
             return [_linear(here, names)]
         case "max_pool2d" | "avg_pool2d":
@@ -94,6 +88,20 @@ def layers_of(here: Operation, names: Names) -> list[Layer]:
             return []
         case name if name in CASTS and here.dtype == before.dtype:
             return []
+        case _:
+            raise refused(here)
+
+
+def _norm(here: Operation, names: Names) -> Layer:
+    match here.name:
+        case "batch_norm":
+            return batch_norm(here, names)
+        case "instance_norm":
+            return _instance_norm(here, names)
+        case "group_norm":
+            return _group_norm(here, names)
+        case _ if len(here.shape) == 2:
+            return layer_norm(here, names, of_vectors=True)
         case _:
             raise refused(here)
 
