@@ -18,7 +18,15 @@ from tests.pytorch.reference import image, shuffle_statistics
 INPUT = (3, 32, 32)
 OTHER_SIZES = ((3, 20, 20), (3, 75, 83))
 HABITS = {**ACTIVATIONS, **SHORTCUTS, **ATTENTION, **HEADS}
-STYLES = [pytest.param("modules"), pytest.param("functions", marks=pytest.mark.exhaustive)]
+PLAIN_RUNS = 3
+"""Exports take seconds: plain runs take one of so many habits, in one style."""
+
+CASES = [
+    pytest.param(name, style, marks=() if is_quick else pytest.mark.exhaustive)
+    for i, name in enumerate(HABITS)
+    for style in ("modules", "functions")
+    for is_quick in [style == "modules" and i % PLAIN_RUNS == 0]
+]
 
 
 def built_again(model: nn.Module, lifted: Lifted) -> nn.Module:
@@ -45,8 +53,7 @@ def seeded(model: nn.Module, x: Tensor) -> Tensor:
     return result
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", HABITS)
+@pytest.mark.parametrize(("name", "style"), CASES)
 def test_a_habit_is_said_and_computes_the_same(name: str, style: str) -> None:
     habit: Habit = HABITS[name]
     torch.manual_seed(1)
