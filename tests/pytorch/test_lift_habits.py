@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import ResNetConfig, ResNetForImageClassification
 
 from resnet_dsl import build, dumps, elaborate, lift, recover
+from resnet_dsl.notation.parse_layer import parse_layer
 from resnet_dsl.sources.lifted import Lifted
 from tests.pytorch.habits import ACTIVATIONS, Habit
 from tests.pytorch.habits_of_heads import ATTENTION, HEADS
 from tests.pytorch.habits_of_shortcuts import SHORTCUTS
+from tests.pytorch.lifting import assert_lifts
 from tests.pytorch.reference import image, shuffle_statistics
 
 INPUT = (3, 32, 32)
@@ -86,3 +90,21 @@ def test_a_built_habit_lifts_to_its_spec(name: str) -> None:
     again = lift(build(lifted.spec, seed=0), INPUT)
     assert again.spec == lifted.spec
     assert again.undetermined == lifted.undetermined
+
+
+LAYOUTS = [
+    pytest.param({"layer_type": "basic"}),
+    pytest.param({"downsample_in_bottleneck": True}, marks=pytest.mark.exhaustive),
+    pytest.param({"downsample_in_first_stage": True}, marks=pytest.mark.exhaustive),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_transformers_resnets_activate_otherwise_after_the_addition(layout: dict[str, Any]) -> None:
+    config = ResNetConfig(
+        hidden_act="gelu", hidden_sizes=[16, 32], depths=[2, 1], embedding_size=16, **layout
+    )
+    spec = assert_lifts(ResNetForImageClassification(config), (3, 64, 64))
+    assert spec.block.after == "gelu"
+    assert spec.block.activation is None
+    assert spec.stem[0] == parse_layer("7x7, 16, /2, gelu")

@@ -8,10 +8,12 @@ import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from resnet_dsl import SpecError, lift, load
 from resnet_dsl.language.spec import BatchNorm, BlockKeys
+from resnet_dsl.language.spec import Standardized as StandardizedWeights
 from tests.pytorch.lifting import Block, Listed, assert_lifts
 from tests.pytorch.reference import reference, shuffle_statistics
 
@@ -130,3 +132,51 @@ def test_partly_folded_norms_are_said_or_refused() -> None:
     half = Block(3, 16)
     fold(half.eval().right)
     assert assert_lifts(half, (3, 33, 30)).block.projection == "1x1, no norm"
+
+
+class Standardized(nn.Conv2d):
+    """Filters with mean 0 and variance 1, by a formula that is written out."""
+
+    def __init__(self, formula: Callable[[Tensor], Tensor], channels: int) -> None:
+        super().__init__(channels, 8, 3, padding=1, bias=False)
+        self.formula = formula
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.formula(self.weight), padding=self.padding)
+
+
+def by_variance(weight: Tensor) -> Tensor:
+    """As Google's BiT has it."""
+    var, mean = torch.var_mean(weight, dim=[1, 2, 3], keepdim=True, unbiased=False)
+    return (weight - mean) / torch.sqrt(var + 1e-10)
+
+
+def by_deviation(weight: Tensor) -> Tensor:
+    """As the authors of weight standardization have it."""
+    mean = weight.mean(dim=1, keepdim=True).mean(dim=2, keepdim=True).mean(dim=3, keepdim=True)
+    weight = weight - mean
+    std = weight.view(weight.size(0), -1).std(dim=1).view(-1, 1, 1, 1) + 1e-5
+    return weight / std.expand_as(weight)
+
+
+def by_batch_norm(weight: Tensor) -> Tensor:
+    """As timm has it, with the eps of its default."""
+    rows = weight.reshape(1, len(weight), -1)
+    return functional.batch_norm(rows, None, None, training=True, eps=1e-6).reshape_as(weight)
+
+
+@pytest.mark.parametrize(
+    ("formula", "weights"),
+    [
+        (by_variance, StandardizedWeights(formula="variance", eps=1e-10)),
+        (by_deviation, StandardizedWeights(formula="deviation", eps=1e-5)),
+        (by_batch_norm, StandardizedWeights(eps=1e-6)),
+    ],
+)
+def test_standardized_filters_by_written_formulas(
+    formula: Callable[[Tensor], Tensor], weights: StandardizedWeights
+) -> None:
+    first, second = (Standardized(formula, channels) for channels in (3, 8))
+    norms = (nn.GroupNorm(4, 8), nn.ReLU())
+    model = nn.Sequential(first, *norms, second, nn.GroupNorm(4, 8), nn.ReLU())
+    assert assert_lifts(model, (3, 20, 24)).block.weights == weights

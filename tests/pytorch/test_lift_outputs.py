@@ -164,7 +164,8 @@ def test_what_holds_for_one_size_is_noted(layer: nn.Module, why: str) -> None:
 
 class Mixed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.einsum("nchw,nkhw->nchw", x, x)
+        mixed: Tensor = torch.einsum("nchw,nkhw->nchw", x, x)
+        return mixed
 
 
 def test_a_refusal_names_the_line_the_module_and_what_is_nearest(
