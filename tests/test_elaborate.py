@@ -8,7 +8,9 @@ import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, ir, load, loads
 from resnet_dsl.elaboration import elaboration_of
-from resnet_dsl.folds.walk import leaves
+from resnet_dsl.folds.vocabulary import node_op
+from resnet_dsl.folds.walk import WITHOUT_VALUES as NODES
+from resnet_dsl.folds.walk import leaves, walk
 from resnet_dsl.ir import Residual
 from resnet_dsl.language.spec import CHOICES, DEFAULTS, Expect, Stage
 from resnet_dsl.notation.terms import Conv, Row
@@ -284,3 +286,48 @@ def test_the_first_choice_of_a_key_is_its_default() -> None:
     assert {key: values[0] for key, values in CHOICES.items()} == {
         key: getattr(DEFAULTS, key) for key in CHOICES
     }
+
+
+LAYERS_OF_A_BLOCK = [
+    ("[[3x3, 16, linear], [3x3, 16]]", ["bn", "conv", "bn", "add", "relu"]),
+    ("[[3x3, 16, no norm, gelu], [3x3, 16]]", ["gelu", "conv", "bn", "add", "relu"]),
+    ("[[3x3, 16], [3x3, 16, relu]]", ["bn", "relu", "conv", "bn", "relu", "add", "relu"]),
+    ("[[3x3, 16], [add], [norm], [se /4]]", ["bn", "add", "relu", "bn", "se"]),
+    ("[[norm], [relu], [3x3, 16], [scale 0.1]]", ["relu", "conv", "bn", "scale", "add", "relu"]),
+]
+
+
+@pytest.mark.parametrize(("row", "ends"), LAYERS_OF_A_BLOCK)
+def test_a_row_says_what_each_layer_brings(row: str, ends: list[str]) -> None:
+    short = {"batchnorm": "bn"}
+    stage = f'{{rows: "{row}", stride: 1}}'
+    ops = [node_op(visit.node) for visit in walk(ir.Sequence(tuple(blocks(stage))), None, NODES)[0]]
+    assert [short.get(op, op) for op in ops][-len(ends) :] == ends
+
+
+def test_a_shortcut_may_be_written() -> None:
+    row = "[[3x3, 32, /2] + [2x2 average pool], [1x1, 32, no norm]]"
+    (block,) = blocks(f'"{row}"')
+    assert isinstance(block, Residual)
+    pool, conv = ir.steps(block.shortcut)
+    assert pool == ir.Pool(kind="average", kernel=2, stride=2)
+    assert conv == ir.Conv(in_channels=16, out_channels=32, kernel=1, bias=True)
+
+
+@pytest.mark.parametrize(
+    ("letter", "shortcut"), [("A", "padding"), ("b", "projection"), ("C", "always")]
+)
+def test_options_of_the_paper_are_read_by_their_letters(letter: str, shortcut: str) -> None:
+    stage = '"[[3x3, 32], [3x3, 32]]"'
+    assert blocks(stage, f"{{shortcut: {letter}}}") == blocks(stage, f"{{shortcut: {shortcut}}}")
+
+
+def test_what_follows_the_addition_is_no_key_of_pre_activated_blocks() -> None:
+    with pytest.raises(SpecError, match="nothing follows its additions"):
+        blocks('{rows: "[[3x3, 32], [3x3, 32]]", order: pre, after: gelu}')
+    (first, *_), (raw, *_) = (
+        blocks('"[[3x3, 32], [3x3, 32]]"', f"{{order: pre, projection_input: {value}}}")
+        for value in ("activated", "raw")
+    )
+    assert isinstance(first, ir.BatchNorm)  # shared by body and projection
+    assert isinstance(raw, Residual)

@@ -33,6 +33,10 @@ VARIANTS = [
     ("output_stride=8", "output_stride: 8"),
     ("init.zero_init_residual=true", "init: {zero_init_residual: true}"),
     ("stages.conv3_x.stride=1", "stages: {conv3_x: {stride: 1}}"),
+    ("stem.0.activation=gelu", 'stem: ["7x7, 64, /2, gelu", "3x3 max pool, /2"]'),
+    ("stem.0.norm=false", 'stem: ["7x7, 64, /2, no norm", "3x3 max pool, /2"]'),
+    ("head.1.bias=false", 'head: [average pool, "1000-d fc, no bias"]'),
+    ("block.activation={kind: leaky_relu, slope: 0.1}", "block: {activation: leaky_relu 0.1}"),
     ("stages.conv5_x=null", "stages: {conv5_x: null}"),
     (
         "stages.conv2_x=[[3x3, 64], [3x3, 64]] x 3",

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from resnet_dsl.diagnostics import Diagnostic, Source, Span, SpecError, SpecPath, fail, nearest
 from resnet_dsl.notation.parse_layer import parse_layer
-from resnet_dsl.notation.parse_options import NotationError
+from resnet_dsl.notation.parse_options import NotationError, parse_activation
 from resnet_dsl.notation.parse_row import parse_row
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import HeadLayer, Row
@@ -244,39 +244,57 @@ def _row(row: Row, text: str, steps: Sequence[_Step], setting: _Setting) -> str:
 
 _FIELDS: Final = {"cardinality": "C", "padding": "pad"}
 _NOT_SETTABLE: Final = {"at", "bare", "kind"}
+_SETTABLE: Final = re.compile(r"int|float|bool|ActKind|Activation")
+"""The types of fields that one value sets; others are set by writing the layer."""
 
 
 def _layer(layer: HeadLayer, steps: Sequence[_Step], setting: _Setting) -> str:
     step, *rest = steps
-    words = {_FIELDS.get(f.name, f.name): f for f in fields(layer) if f.name not in _NOT_SETTABLE}
+    words = {
+        _FIELDS.get(f.name, f.name): f
+        for f in fields(layer)
+        if f.name not in _NOT_SETTABLE and _SETTABLE.match(str(f.type))
+    }
     if step.word not in words:
         raise _unknown(step, f"{format_layer(layer)!r} has no {step.word!r}", words)
     if rest:
         raise fail("unknown-key", f"{step.word} has no parts", span=rest[0].span)
     field = words[step.word]
-    value = field.default if setting.removes else _option(step.word, setting)
+    value = field.default if setting.removes else _option(step.word, setting, str(field.type))
     if value is MISSING:
         raise fail("value", f"{step.word} cannot be left out", span=setting.span)
     return format_layer(replace(layer, **{field.name: value}))
 
 
-def _option(word: str, setting: _Setting) -> Any:
-    """The value of an option of a layer or a row; the parser decides whether it makes sense."""
+def _option(word: str, setting: _Setting, kind: str = "int") -> Any:
+    """The value of an option of a layer or a row, of a field whose type is `kind`; the parser
+    decides whether it makes sense."""
     node = _value(setting, ())
     value = node.value if isinstance(node, Scalar) else None
-    match word:
-        case "bias" | "ceil":
-            fits, none = isinstance(value, bool), "is neither true nor false"
-        case "p":
-            fits, none = type(value) in (int, float), "is not a number"
-        case _:
-            fits, none = type(value) is int, "is not a whole number"
-    least = 0 if word in {"pad", "before", "after", "p", "bias", "ceil"} else 1
+    if "Activation" in kind or "ActKind" in kind:
+        return _activation_option(value, setting, plain="ActKind" in kind)
+    if "bool" in kind:
+        fits, none = isinstance(value, bool), "is neither true nor false"
+    elif "float" in kind:
+        fits, none = type(value) in (int, float), "is not a number"
+    else:
+        fits, none = type(value) is int, "is not a whole number"
     if not fits:
         raise fail("value", f"{setting.text!r} {none}", span=setting.span)
-    if isinstance(value, int | float) and value < least:
+    least = 0 if word in {"pad", "before", "after"} or "int" not in kind else 1
+    if word != "factor" and isinstance(value, int | float) and value < least:
         raise fail("value", f"{value} is too small", help=f"at least {least}", span=setting.span)
     return value
+
+
+def _activation_option(value: object, setting: _Setting, *, plain: bool) -> Any:
+    if value == "linear" and not plain:
+        return value
+    activation = parse_activation(value) if isinstance(value, str) else None
+    if activation is None or (plain and activation.kind == "prelu"):
+        message = f"{setting.text!r} is not an activation"
+        raise fail("value", message, help="like relu, or linear for none", span=setting.span)
+    return activation.kind if plain else activation
 
 
 def _unknown(step: _Step, message: str, known: Iterable[str]) -> SpecError:

@@ -188,7 +188,8 @@ class Nested(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.a(x).relu()
-        return x + (y + self.b(y))
+        total: Tensor = x + (y + self.b(y))
+        return total
 
 
 def test_what_no_spec_expresses_names_its_line() -> None:
