@@ -127,6 +127,8 @@ class Normalize(nn.Module):
             buffer.copy_(torch.tensor(values, device=buffer.device).reshape(-1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 2:  # the features of a vector
+            return (x - self.mean.flatten()) / self.deviation.flatten()
         return (x - self.mean) / self.deviation
 
     def extra_repr(self) -> str:

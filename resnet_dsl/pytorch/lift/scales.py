@@ -89,12 +89,12 @@ def _step(here: Operation) -> _Step | None:
         other = here["self"]
     if here["alpha"] not in (None, 1) or here.dtype != here.inputs[0].dtype:
         return None
-    values = _constant(other, here.shape[1])
+    values = _constant(other, here.shape[1], of_vectors=len(here.shape) == 2)
     return None if values is None else _Step(here.name, values)
 
 
 def _constant(
-    value: object, channels: int
+    value: object, channels: int, *, of_vectors: bool
 ) -> numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]] | None:
     """A number, or one for each channel."""
     if isinstance(value, bool):
@@ -104,7 +104,8 @@ def _constant(
     if not isinstance(value, Weight) or value.learned or value.standardization is not None:
         return None
     numbers = [float(text) for text in map(_shortest, value.value.flatten().tolist())]
-    by_channel = channels <= _IMAGE and value.shape in {(channels, 1, 1), (1, channels, 1, 1)}
+    forms = {(channels,), (1, channels)} if of_vectors else {(channels, 1, 1), (1, channels, 1, 1)}
+    by_channel = channels <= _IMAGE and value.shape in forms
     if len(numbers) != 1 and not (by_channel and len(numbers) == channels):
         return None
     return numpy.array(numbers)
