@@ -110,8 +110,8 @@ def compute(
         case ir.LearnedScale():
             return x * modules[path].get_parameter("weight")
         case ir.Normalize(mean=means, deviation=deviations):
-            sides = (1,) * (x.dim() - 2)
-            mean, deviation = (torch.tensor(v).reshape(-1, *sides) for v in (means, deviations))
+            ones = (1,) * (x.dim() - 2)
+            mean, deviation = (torch.tensor(v).reshape(-1, *ones) for v in (means, deviations))
             return (x - mean) / deviation
         case ir.L2Normalize():
             return x / x.norm(2, 1, keepdim=True).clamp_min(1e-12)  # type: ignore[no-any-return]
