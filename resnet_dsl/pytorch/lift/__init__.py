@@ -41,6 +41,7 @@ from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
 from resnet_dsl.sources.resolve import feature_ends, resolve
 
 _SHARED: Final = "a weight that two layers share is not supported"
+_CONSTANT: Final = "a weight that is not in the state dict is not supported"
 _IN_TRAINING: Final = "drop path, dropout and auxiliary heads"
 
 
@@ -189,7 +190,7 @@ def _longest_prefix(graph: Graph, shape: Shape) -> _Read | None:
 
 def _lifted(model: nn.Module, read: _Read) -> LiftedNetwork:
     network, names = read.network, read.reader.names
-    _assert_unshared(model, network, names)
+    _assert_own_weights(model, network, names)
     held = {name for name, _ in model.named_buffers(remove_duplicate=False)}
     ours = leaf_names(network)
     weights = {}
@@ -218,14 +219,18 @@ def _unused(model: nn.Module, used: Iterable[str]) -> Iterator[str]:
     return (name for name, parameter in model.named_parameters() if id(parameter) not in known)
 
 
-def _assert_unshared(model: nn.Module, network: Network, names: Names) -> None:
-    """Refuse weights that two layers share: each layer of a spec has its own."""
+def _assert_own_weights(model: nn.Module, network: Network, names: Names) -> None:
+    """Refuse weights that two layers share, and constants: each layer of a spec has its own, and
+    they are loaded from a state dict."""
+    state = model.state_dict()
     held = (model.named_parameters(remove_duplicate=False), model.named_buffers())
     same = {name: id(tensor) for tensors in held for name, tensor in tensors}
     seen: set[object] = set()
     for _, leaf in network_leaves(network):
         for name in names.of(leaf).values():
             tensor = same.get(name, name)
+            if name not in state:
+                raise SpecError([Diagnostic(code="unsupported", message=f"{name}: {_CONSTANT}")])
             if tensor in seen:
                 raise SpecError([Diagnostic(code="unsupported", message=f"{name}: {_SHARED}")])
             seen.add(tensor)

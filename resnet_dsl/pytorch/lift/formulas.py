@@ -4,7 +4,7 @@ maps, blurs, strides alone, pools in two steps, stochastic depth."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -55,7 +55,7 @@ def pattern(here: Operation, names: Names) -> Found | None:
 
 def _evo_norm(here: Operation, names: Names) -> Found | None:
     """`x * sigmoid(v * x) / sqrt(var(x) + eps) * weight + bias`."""
-    affine = _affine(here)
+    affine = affine_by_channel(here)
     if affine is None or affine[0].name != "div" or len(affine[0].inputs) != 2:
         return None
     ratio, weight, bias = affine
@@ -64,7 +64,7 @@ def _evo_norm(here: Operation, names: Names) -> Found | None:
         return None
     x, gate = ordered(*gated.inputs)
     v = _gate_weight(gate, x)
-    sum, eps = _plus(deviation)
+    sum, eps = plus(deviation)
     variance = past_views(sum)
     if variance.name != "var" or variance["unbiased"] or v is None or eps is None:
         return None
@@ -90,7 +90,7 @@ def _gate_weight(gate: Operation, x: Operation) -> Weight | None:
 def _filter_response_norm(here: Operation, names: Names) -> Found | None:
     """`max(x / sqrt(mean(x^2) + eps) * weight + bias, tau)`."""
     tau = here["other"]
-    affine = _affine(here.inputs[0]) if isinstance(tau, Weight) else None
+    affine = affine_by_channel(here.inputs[0]) if isinstance(tau, Weight) else None
     if affine is None or affine[0].name != "mul" or len(affine[0].inputs) != 2:
         return None
     product, weight, bias = affine
@@ -98,7 +98,7 @@ def _filter_response_norm(here: Operation, names: Names) -> Found | None:
     root = past_views(factor)
     if root.name != "rsqrt":
         return None
-    sum, eps = _plus(root)
+    sum, eps = plus(root)
     mean = past_views(sum)
     if means(mean) != [2, 3] or len(mean.inputs[0].shape) != 4 or eps is None:
         return None
@@ -110,7 +110,7 @@ def _filter_response_norm(here: Operation, names: Names) -> Found | None:
     return names.weighing(norm, weight=weight, bias=bias, tau=tau), x
 
 
-def _plus(here: Operation) -> tuple[Operation, float | None]:
+def plus(here: Operation) -> tuple[Operation, float | None]:
     """What an operation reads, before a constant was added."""
     (sum_,) = here.inputs
     if sum_.name != "add" or not isinstance(sum_["other"], float) or sum_["alpha"] != 1:
@@ -118,16 +118,21 @@ def _plus(here: Operation) -> tuple[Operation, float | None]:
     return sum_.inputs[0], sum_["other"]
 
 
-def _affine(here: Operation) -> tuple[Operation, Weight, Weight] | None:
-    """`x * weight + bias`, by channels."""
-    bias = here["other"]
+def affine_by_channel(here: Operation) -> tuple[Operation, Weight, Weight] | None:
+    """`x * weight + bias`, by channels, in any order."""
+    bias = _beside(here)
     if here.name != "add" or len(here.inputs) != 1 or not _by_channel(bias, here):
         return None
     (product,) = here.inputs
-    weight = product["other"]
+    weight = _beside(product)
     if product.name != "mul" or len(product.inputs) != 1 or not _by_channel(weight, here):
         return None
     return product.inputs[0], weight, bias
+
+
+def _beside(here: Operation) -> Any:
+    """What is added or multiplied to the one operation that is read."""
+    return here["self"] if here["other"] is here.inputs[0] else here["other"]
 
 
 def _by_channel(value: object, here: Operation) -> bool:

@@ -19,6 +19,7 @@ from resnet_dsl.pytorch.lift.opened_blocks import opened
 from resnet_dsl.pytorch.lift.refusals import cast_to, refused
 from resnet_dsl.pytorch.lift.scales import scaled
 from resnet_dsl.pytorch.lift.values import CASTS, Operation
+from resnet_dsl.pytorch.lift.written_norms import written_layer_norm
 
 
 class Reader:
@@ -96,7 +97,7 @@ class Reader:
         return layers, before
 
     def _layers(self, here: Operation) -> tuple[list[Layer], Operation]:
-        for read in (pattern, frozen_norm, attention, activation, scaled):
+        for read in (pattern, written_layer_norm, frozen_norm, attention, activation, scaled):
             if recognized := read(here, self.names):
                 layer, before = recognized
                 return list(ir.steps(layer)), before

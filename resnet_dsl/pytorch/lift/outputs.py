@@ -40,7 +40,7 @@ def outputs_in_evaluation(graph: Graph) -> Outputs:
 def outputs_in_training(graph: Graph, evaluated: Graph, outputs: Outputs) -> Graph:
     """The same output in training; where evaluation has one, others are auxiliary."""
     if len(set(evaluated.outputs)) == 1:
-        return graph
+        return replace(graph, outputs=tuple(dict.fromkeys(graph.outputs)))
     if len(graph.outputs) != len(evaluated.outputs):
         raise refused(graph.outputs[0], "another number of outputs in training")
     (last,) = outputs.graph.outputs
