@@ -68,18 +68,22 @@ class _ActivationField:
             return data
         activation = _activation(data)
         if activation is None:
-            shown = "nothing" if data is None else repr(data)[:40]
-            raise PydanticCustomError(
-                "refused",
-                "{message}",
-                {
-                    "message": f"{shown} is not an activation",
-                    "help": self._help(data),
-                    "at": None,
-                    "code": "value",
-                },
-            )
+            message, help = self._fault(data)
+            facts = {"message": message, "help": help, "at": None, "code": "value"}
+            raise PydanticCustomError("refused", "{message}", facts)
         return activation_value(activation)
+
+    def _fault(self, data: object) -> tuple[str, str]:
+        """What is wrong with a value, and the fix."""
+        kind = data.get("kind") if isinstance(data, Mapping) else data
+        named = parse_activation(kind) if isinstance(kind, str) else None
+        if isinstance(data, Mapping) and named is not None:
+            number = "shared" if named.kind == "prelu" else NUMBERED.get(named.kind)
+            help = f"it takes {number}" if number else "it takes no number"
+            given = ", ".join(str(key) for key in data if key != "kind")
+            return f"{named.kind} with {given}", help
+        shown = "nothing" if data is None else "a mapping" if kind is None else repr(kind)[:40]
+        return f"{shown} is not an activation", self._help(kind)
 
     def _help(self, data: object) -> str:
         known = [*self.words, *ACTIVATIONS]

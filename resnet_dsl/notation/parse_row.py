@@ -7,7 +7,19 @@ import re
 from resnet_dsl.notation.parse_layer import LAYER_HELP, parse_words
 from resnet_dsl.notation.parse_options import NotationError, read_number
 from resnet_dsl.notation.printed import format_layer
-from resnet_dsl.notation.terms import Add, At, Branch, Conv, Identity, Row, RowLayer
+from resnet_dsl.notation.terms import (
+    Add,
+    At,
+    BlurPool,
+    Branch,
+    Conv,
+    Identity,
+    Pool,
+    Row,
+    RowLayer,
+    ZeroChannels,
+    ZeroPad,
+)
 
 
 def parse_row(text: str) -> Row:
@@ -84,6 +96,10 @@ def _parse_path(scan: _Scanner) -> Branch:
             raise scan.error("the row's last bracket is missing", help="close the block with ]")
 
 
+_MOVES = Conv | Pool | BlurPool | ZeroPad | ZeroChannels
+"""The layers that change sizes or channels: a block ends with its addition."""
+
+
 def _check_additions(branches: list[Branch], shortcut: Branch | None) -> None:
     """`add` stands once, in a row of one path, after a layer; `identity` stands alone."""
     paths = [*branches, *([] if shortcut is None else [shortcut])]
@@ -96,6 +112,12 @@ def _check_additions(branches: list[Branch], shortcut: Branch | None) -> None:
                 raise NotationError("an addition here", layer.at, help=help)
         if len(additions := [layer for layer in path if isinstance(layer, Add)]) > 1:
             raise NotationError("a second addition", additions[1].at, help="a block adds once")
+        after = path[path.index(additions[0]) + 1 :] if additions else ()
+        if moved := [layer for layer in after if isinstance(layer, _MOVES)]:
+            help = "norms, activations, attention and scales follow it; write a row of its own"
+            raise NotationError(
+                "a layer that moves over the map, after the addition", moved[0].at, help=help
+            )
 
 
 class _Scanner:
