@@ -36,24 +36,24 @@ def mark_growing(
 ) -> list[Undetermined]:
     """Mark the windows that grow with their map; what is true at one size alone."""
     own = called(shape)
-    notes: list[Undetermined] | None = None
+    if own is None and not any(map(_growth, graph.operations)):
+        return []  # what cannot be called without computing it is exported instead
     odd = _larger(shape, _ODD) if any("pad" in name for name, _ in own or ()) else []
+    notes: list[Undetermined] | None = None
     for larger in (*odd, *_larger(shape, _LARGER)):
-        calls = called(larger)
-        if calls is None or calls == own:
-            notes = notes if calls is None else []
-        else:
-            try:
-                notes = _compared(graph, exported(larger), shape)
-            except SpecError:
+        if own is not None:
+            calls = called(larger)
+            if calls == own:
+                return []
+            if calls is None:
                 continue
-            if notes and larger in odd:
-                return notes
-        if notes == []:
-            return []
-    if notes is None and own is not None:
-        notes = [one_size(shape, "the model takes images of this size alone")]
-    return notes or []
+        try:
+            notes = _compared(graph, exported(larger), shape)
+        except SpecError:
+            continue
+        if not notes or larger in odd:
+            return notes
+    return notes or [one_size(shape, "the model takes images of this size alone")]
 
 
 def _larger(shape: Shape, more: tuple[tuple[int, int], ...]) -> list[Shape]:
