@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.ir import Network
-from resnet_dsl.naming import NAMINGS, Naming, NamingError, is_stored, state_keys
+from resnet_dsl.naming import NAMINGS, Naming, NamingError, stored_keys
 
 
 def libraries(network: Network, names: Set[str]) -> tuple[Naming, ...]:
@@ -16,8 +16,7 @@ def libraries(network: Network, names: Set[str]) -> tuple[Naming, ...]:
 
 def _are_names_of(network: Network, naming: Naming, names: Set[str]) -> bool:
     try:
-        keys = state_keys(network, naming)
+        expected = set(stored_keys(network, naming))
     except NamingError:
         return False
-    expected = {key for key, tensor in keys.items() if is_stored(network, tensor, naming)}
     return not {key for key in expected ^ names if not key.endswith(f".{COUNTER}")}

@@ -114,13 +114,16 @@ def has_whole_files(naming: Naming) -> bool:
     return naming != "detectron2"
 
 
-def is_stored(network: Network, tensor: Tensor, naming: Naming) -> bool:
-    """Whether files of a library have a tensor: detectron2's have backbones, and no counters."""
+def stored_keys(network: Network, naming: Naming) -> dict[str, Tensor]:
+    """The keys that files of a library have: detectron2's have backbones, and no counters."""
+    keys = state_keys(network, naming)
     if has_whole_files(naming):
-        return True
-    return tensor.key != COUNTER and not _classifies(network, tensor.leaf)
-
-
-def _classifies(network: Network, path: LayerPath) -> bool:
+        return keys
     head = anatomy(network).head
-    return path[0] == "aux" or bool(head and int(path[0]) >= head[0].start)
+    start = head[0].start if head else len(network.layers)
+
+    def is_stored(tensor: Tensor) -> bool:
+        classifies = tensor.leaf[0] == "aux" or int(tensor.leaf[0]) >= start
+        return tensor.key != COUNTER and not classifies
+
+    return {key: tensor for key, tensor in keys.items() if is_stored(tensor)}

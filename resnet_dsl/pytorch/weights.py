@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.naming import Naming, has_whole_files, is_stored, state_keys
+from resnet_dsl.naming import Naming, has_whole_files, stored_keys
 from resnet_dsl.pytorch.file_contents import first_line, listed, printable, read_state
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.reader.files import check_place, whole
@@ -32,17 +32,11 @@ def check_output(path: Path | None) -> None:
 
 def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
     """Write a model's state dict, in so far as files of a library have it."""
-    stored = _stored_keys(model, naming)
-    save_state({key: value for key, value in model.state_dict().items() if key in stored}, path)
-
-
-def _stored_keys(model: Net, naming: Naming) -> set[str]:
-    """The keys that files of a library have."""
-    if has_whole_files(naming):
-        return set(model.state_dict())
-    network = model.network
-    keys = state_keys(network, naming)
-    return {key for key, tensor in keys.items() if is_stored(network, tensor, naming)}
+    state = model.state_dict()
+    if not has_whole_files(naming):
+        stored = stored_keys(model.network, naming)
+        state = {key: value for key, value in state.items() if key in stored}
+    save_state(state, path)
 
 
 def save_state(state: Mapping[str, Tensor], path: Path) -> None:

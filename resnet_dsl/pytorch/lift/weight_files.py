@@ -14,7 +14,7 @@ from resnet_dsl.checkpoint import recognize
 from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.folds.weights import COUNTER
 from resnet_dsl.language.fields import Input, input_shape
-from resnet_dsl.naming import Naming, is_stored, state_keys
+from resnet_dsl.naming import Naming, state_keys, stored_keys
 from resnet_dsl.pytorch.file_contents import is_safetensors, listed, printable, read_checkpoint
 from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
 
@@ -94,9 +94,7 @@ def carried(
     network = lifted.network
     own = {tensor: key for key, tensor in state_keys(network).items()}
     renamed = {}
-    for name, tensor in state_keys(network, naming).items():
-        if not is_stored(network, tensor, naming):
-            continue
+    for name, tensor in stored_keys(network, naming).items():
         if own[tensor] in lifted.weights:
             renamed[name] = state[lifted.weights[own[tensor]]]
         elif tensor.key == COUNTER:
