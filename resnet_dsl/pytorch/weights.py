@@ -32,11 +32,16 @@ def check_output(path: Path | None) -> None:
 
 def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
     """Write a model's state dict, in so far as files of a library have it."""
+    save_state(_stored(model, naming), path)
+
+
+def _stored(model: Net, naming: Naming) -> dict[str, Tensor]:
+    """The tensors of a model that files of a library have."""
     state = model.state_dict()
-    if not has_whole_files(naming):
-        stored = stored_keys(model.network, naming)
-        state = {key: value for key, value in state.items() if key in stored}
-    save_state(state, path)
+    if has_whole_files(naming):
+        return dict(state)
+    keys = stored_keys(model.network, naming)
+    return {key: value for key, value in state.items() if key in keys}
 
 
 def save_state(state: Mapping[str, Tensor], path: Path) -> None:
@@ -67,8 +72,7 @@ def load_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None
     """
     state = read_state(path)
     own = model.state_dict()
-    stored = _stored_keys(model, naming)
-    required = {key: value for key, value in own.items() if key in stored}
+    required = _stored(model, naming)
     faults = list(_misfits(required, own, state))
     if faults:
         raise SpecError(Diagnostic(code="weights", message=f"{path}: {text}") for text in faults)
