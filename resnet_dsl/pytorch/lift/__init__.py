@@ -127,9 +127,9 @@ def _whole(model: nn.Module, shape: Shape, graph: Graph) -> _Read:
         notes.append(trained)
     else:
         frozen |= names.frozen
-        with_training = trained.network(shape)
+        with_training, in_training = trained
         if in_evaluation(with_training) == in_evaluation(network):
-            network, used = scheduled(with_training, trained.origins), trained
+            network, used = scheduled(with_training, in_training.origins), in_training
         else:
             notes.append(Undetermined(_IN_TRAINING, "none", "training computes other layers"))
     notes += _notes_on_norms(network, frozen=frozen)
@@ -139,17 +139,16 @@ def _whole(model: nn.Module, shape: Shape, graph: Graph) -> _Read:
 
 def _in_training(
     model: nn.Module, shape: Shape, graph: Graph, outputs: Outputs, names: Names
-) -> Reader | Undetermined:
-    """The reader of the model in training; where that cannot be read, the note that says so."""
+) -> tuple[Network, Reader] | Undetermined:
+    """The network in training and its reader; where it cannot be read, the note that says so."""
     try:
         trained = exported(model, shape, training=True)
         mark_like(trained, graph)
         reader = Reader(names, outputs_in_training(trained, graph, outputs))
-        reader.network(shape)
+        return reader.network(shape), reader
     except Exception as error:  # whatever a model raises on fakes: its own code, or torch's
         why = error.diagnostics[0].message if isinstance(error, SpecError) else reason(error)
         return Undetermined(_IN_TRAINING, "none", f"in training, {why}")
-    return reader
 
 
 def _in_network(network: Network, positions: Sequence[int]) -> Iterator[int]:
