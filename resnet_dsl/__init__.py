@@ -9,7 +9,7 @@
     lift_checkpoint("weights.pth")    that of a file of weights, by names and shapes
 
 Every command of `resnet-dsl` is a function with the same name and arguments (`fmt` is
-`format_text`). Only `build`, `lift`, `lift_checkpoint` and `convert` need torch.
+`format_text`). Only `build`, `lift` and `convert` need torch.
 
 >>> analyze("resnet50").layers, analyze("resnet50").params
 (50, 25557032)
@@ -129,36 +129,31 @@ def build(
     dtype: DType | None = None,
     naming: Naming = "torchvision",
     features: Sequence[str] | None = None,
+    weights: str | Path | None = None,
+    prefix: str | None = None,
+    ignore: Sequence[str] = (),
 ) -> Net:
     """A PyTorch model of a path, a zoo name, a Spec or a Network; its `spec` is the spec.
 
     Module tree, weights and outputs are torchvision's, or named as in another library by `naming`.
     Weights are drawn on the CPU in float32, then cast and moved: with a `seed` by a generator of
-    their own, else by torch's; `init=False` leaves them undefined. With `features`, names of stages
-    (`conv3_x`), blocks (`conv3_x.2`) or layers of the stem (`stem.1`), it gives a dict of their
-    maps, and has no more than they need. Raises `SpecError` where the source is not a network, the
-    device is not there or the naming has no such network; ImportError where torch is missing.
+    their own, else by torch's; `init=False` leaves them undefined. `weights` is a file that
+    `lift_checkpoint` reads, `prefix` and `ignore` are as there; its network's weights are loaded,
+    whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`) or
+    layers of the stem (`stem.1`), it gives a dict of their maps. Raises `SpecError` where the
+    source is no network, weights do not fit, or a device is missing; ImportError without torch.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())
     269722
-    >>> import torch
-    >>> maps = build("resnet18", features=["conv3_x", "conv5_x"])(torch.zeros(1, 3, 64, 64))
-    >>> {name: tuple(map.shape) for name, map in maps.items()}
-    {'conv3_x': (1, 128, 8, 8), 'conv5_x': (1, 512, 2, 2)}
     """
-    from resnet_dsl.pytorch.building import build_model
+    from resnet_dsl.pytorch.loading import build_loaded
     from resnet_dsl.sources.resolve import resolve
 
-    return build_model(
-        resolve(source, overrides),
-        seed=seed,
-        init=init,
-        device=device,
-        dtype=dtype,
-        naming=naming,
-        features=features,
-    )
+    draw = {"seed": seed, "init": init, "device": device, "dtype": dtype}
+    place = {"naming": naming, "features": features}
+    resolved = resolve(source, overrides)
+    return build_loaded(resolved, weights, prefix, ignore, **draw, **place)
 
 
 def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:
@@ -178,21 +173,43 @@ def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:
     return lift_model(model, input, partial=partial)
 
 
-def lift_checkpoint(path: str | Path, input: Input | None = None) -> Lifted:
-    """The spec of a file of weights: safetensors, or torch's format, without running its code.
+def lift_checkpoint(
+    path: str | Path,
+    input: Input | None = None,
+    *,
+    prefix: str | None = None,
+    ignore: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    images: str | Path | None = None,
+) -> Lifted:
+    """The spec of a file of weights, whatever is beside them, without running code in it.
 
-    Wrappings such as `state_dict` and `module.` are removed; the networks of torchvision, timm,
+    Files of torch (state dicts, whole models, TorchScript, exported programs), safetensors and
+    numpy are read, alone or in parts with an index. The networks of torchvision, timm,
     transformers, mmpretrain and detectron2 are known by their names, others read from names and
-    shapes. What weights do not show (strides, pools, hyperparameters of norms, …) is the family's
-    default, and each such choice is in `undetermined`. `input` is the size of an image, where it is
-    known. Raises `SpecError` where the file has no weights, or those of a network that no spec can
-    express.
+    shapes. `prefix` is the scope of the file that has the network (`module.encoder_q`), `ignore`
+    are patterns of names to leave out; without them the one network in the file is taken. What
+    weights do not show (strides, pools, hyperparameters of norms, …) is the family's default, and
+    each such choice is in `undetermined` with its alternatives; `overrides` choose among them, as
+    `block.stride_on=first`. `images`, a folder of photographs or `skimage`, decide choices by the
+    statistics of norms, which needs torch. What the file holds besides is in `remarks`. `input` is
+    the size of an image, where it is known. Raises `SpecError` where the file has no weights,
+    several networks, or one that no spec can express.
     """
     from pathlib import Path
 
-    from resnet_dsl.pytorch.lift.weight_files import lift_checkpoint
+    if images is not None:
+        from resnet_dsl.pytorch.lift.weight_files import read
 
-    return lift_checkpoint(Path(path), input)
+        return read(
+            Path(path), input, prefix=prefix, ignore=ignore, overrides=overrides, images=images
+        ).lifted
+    from resnet_dsl.checkpoint.opened import open_weights
+    from resnet_dsl.language.fields import input_shape
+
+    return open_weights(
+        Path(path), prefix=prefix, ignore=ignore, input=input_shape(input), overrides=overrides
+    ).lifted
 
 
 def convert(
@@ -201,11 +218,16 @@ def convert(
     *,
     to: Naming,
     source: Naming | Literal["auto"] = "auto",
+    prefix: str | None = None,
+    ignore: Sequence[str] = (),
+    force: bool = False,
 ) -> Converted:
     """Write a file's weights under the names of another library; shapes are checked.
 
     `to` and `source` are torchvision, timm, transformers, mmpretrain or detectron2. What files of
     that library do not have is left out: detectron2's have no classifier and no batch counters.
+    `prefix` and `ignore` choose the weights as for `lift_checkpoint`; a file that exists is
+    written over with `force` alone.
     Raises `SpecError` where the network is not known, the names are not those of `source`, or the
     library of `to` has no such network; nothing is written then.
     """
@@ -213,7 +235,15 @@ def convert(
 
     from resnet_dsl.pytorch.renaming import convert
 
-    return convert(Path(weights), Path(output), to=to, source=source)
+    return convert(
+        Path(weights),
+        Path(output),
+        to=to,
+        source=source,
+        prefix=prefix,
+        ignore=ignore,
+        force=force,
+    )
 
 
 def diff(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from resnet_dsl.checkpoint.block_scopes import Parts, parts_of
 from resnet_dsl.checkpoint.families import plain_family, residual_family
 from resnet_dsl.checkpoint.library_names import libraries
 from resnet_dsl.checkpoint.matching import MismatchError, pair
 from resnet_dsl.checkpoint.spec_from_shapes import orders, spec_of
-from resnet_dsl.checkpoint.state_keys import natural_order, stripped, weights_of
+from resnet_dsl.checkpoint.state_keys import Weights, natural_order, stripped, weights_of
 from resnet_dsl.checkpoint.undetermined import choices
 from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.elaboration import elaborate
@@ -24,16 +25,20 @@ from resnet_dsl.folds.weights import TensorShape, weight_shapes
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.naming import Naming, Tensor, state_keys
+from resnet_dsl.notation.terms import Conv, Fc
 from resnet_dsl.recovery import recover
 from resnet_dsl.sources.lifted import Lifted, Undetermined
+
+_CLASSES: Final = 1000  # of ImageNet, which a name of the zoo stands for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognized:
-    """The spec of weights, and the libraries whose names they have, if any."""
+    """The spec of weights, the libraries whose names they have, and what to call the network."""
 
     lifted: Lifted
     namings: tuple[Naming, ...]
+    label: str
 
 
 def recognize(
@@ -50,14 +55,9 @@ def recognize(
     if not ordered:
         names = {bare: names[bare] for bare in sorted(names, key=natural_order)}
     layers = weights_of(names, shapes)
-    parts = parts_of(layers)
-    spec = (residual_family(parts, set(names)) or spec_of(parts)) if parts else plain_family(layers)
-    if spec is None:
-        raise fail(
-            "weights",
-            f"{layers[0].name}, …: neither a residual network nor a known plain network",
-            help="lift the model itself: resnet-dsl lift package.module:function",
-        )
+    parts = parts_of(layers, ordered=ordered)
+    family = residual_family(parts, set(names)) if parts else plain_family(layers)
+    spec = family.spec if family else _own_spec(layers, parts)
     if input is not None:
         spec = replace(spec, input=input)
     network = _elaborated(spec)
@@ -65,15 +65,42 @@ def recognize(
     theirs = _by_name(network, namings[0], names) if namings else _beside(network, parts)
     _assert_fit(network, theirs, shapes)
     spec = recover(network)
+    named = parts is None or bool(namings)
     told = parts is None or bool({*namings} - {"timm"})
-    unknown = (*_ambiguous(parts, namings, ordered=ordered), *choices(spec, projection_told=told))
+    unknown = (
+        *_ambiguous(parts, namings, ordered=ordered),
+        *choices(spec, projection_told=told, named=named),
+    )
     lifted = Lifted(
         spec=spec,
         network=network,
         weights={key: theirs[t] for key, t in state_keys(network).items() if t in theirs},
         undetermined=tuple(c for c in unknown if input is None or c.choice != "input"),
     )
-    return Recognized(lifted=lifted, namings=namings)
+    label = _label(family.name if family else None, lifted.spec)
+    return Recognized(lifted=lifted, namings=namings, label=label)
+
+
+def _own_spec(layers: Sequence[Weights], parts: Parts | None) -> Spec:
+    """The spec of a network that is of no known family."""
+    if parts:
+        return spec_of(parts)
+    raise fail(
+        "weights",
+        f"{layers[0].name}, …: neither a residual network nor a known plain network",
+        help="lift the model itself: resnet-dsl lift package.module:function",
+    )
+
+
+def _label(name: str | None, spec: Spec) -> str:
+    """How a message calls the network of a file: by its name in the zoo, or by its size."""
+    blocks = sum(row.repeats for stage in spec.stages.values() for row in stage.rows)
+    text = name or f"a network of {blocks} blocks"
+    classifier = next((layer for layer in spec.head[::-1] if isinstance(layer, Fc | Conv)), None)
+    if classifier is None:
+        return f"{text} without fc"
+    classes = classifier.features if isinstance(classifier, Fc) else classifier.channels
+    return text if name and classes == _CLASSES else f"{text} for {classes} classes"
 
 
 def _elaborated(spec: Spec) -> Network:

@@ -11,17 +11,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Final, TypeAlias
 
+from resnet_dsl.checkpoint.layer_order import beside_convs, chain
 from resnet_dsl.checkpoint.state_keys import Kind, Weights
 from resnet_dsl.diagnostics import fail
 
 Scope: TypeAlias = tuple[str, ...]
 _NUMBERED: Final = re.compile(r"(?!conv|stem|branch)[\w-]*\d", re.IGNORECASE)
 _BESIDE: Final = re.compile(r"down|short|skip|proj|ident|match|(?:^|[._])right", re.IGNORECASE)
-_LARGEST_BODY: Final = 5  # whose convolutions are put in order by their channels
-_IMAGE: Final = 4  # channels of an image, at most
+IMAGE: Final = 4
+"""Channels of an image, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +53,23 @@ class Parts:
         return Group(convs=(*self.stem, *convs), norms=self.norms, linears=linears)
 
 
-def parts_of(layers: Sequence[Weights]) -> Parts | None:
+def parts_of(layers: Sequence[Weights], *, ordered: bool = True) -> Parts | None:
     """The parts of a network, None where it has no blocks.
+
+    `ordered` says that the layers stand in the order in which they were created.
 
     Raises `SpecError` where a block's channels do not follow one another.
     """
-    scopes = _block_scopes(layers)
-    members: dict[Scope, list[Weights]] = {}
-    loose: list[Weights] = []
-    for layer in layers:
-        above = (layer.path[:n] for n in range(len(layer.path), 0, -1))
-        scope = next((s for s in above if s in scopes), None)
-        (loose if scope is None else members.setdefault(scope, [])).append(layer)
+    members, loose = block_members(layers)
     if not members:
         return None
     convs = _of(loose, "conv")
     first, last = next(iter(members)), list(members)[-1]
-    if not convs and _first_incoming(members[first]) <= _IMAGE and len(members) > 1:
+    if not convs and _first_incoming(members[first]) <= IMAGE and len(members) > 1:
         loose += members.pop(first)
         convs = _of(loose, "conv")
     head = _of(loose, "linear") or [conv for conv in convs if _classifies(conv, members[last])]
-    stem = _chain([conv for conv in convs if conv not in head], 0, grouped=False)
+    stem = chain([c for c in convs if c not in head], 0, grouped=False, ordered=ordered)
     if stem is None:
         raise fail(
             "weights", f"{convs[0].name}: the channels of the stem's convolutions do not match"
@@ -81,7 +77,7 @@ def parts_of(layers: Sequence[Weights]) -> Parts | None:
     blocks: list[Group] = []
     for scope, inside in members.items():
         channels = blocks[-1].convs[-1].out if blocks else stem[-1].out if stem else 0
-        blocks.append(_block(scope, inside, channels))
+        blocks.append(block_of(scope, inside, channels, ordered=ordered))
     strange = [layer.name for layer in loose if layer.kind in {"se", "eca"}]
     if strange:
         raise fail("weights", f"{strange[0]}: attention outside a block")
@@ -103,6 +99,20 @@ def _classifies(conv: Weights, last: Sequence[Weights]) -> bool:
 
 
 # ---------------------------------------------------------------- where blocks are
+
+
+def block_members(
+    layers: Sequence[Weights],
+) -> tuple[dict[Scope, list[Weights]], list[Weights]]:
+    """The layers of each block, and those of none."""
+    scopes = _block_scopes(layers)
+    members: dict[Scope, list[Weights]] = {}
+    loose: list[Weights] = []
+    for layer in layers:
+        above = (layer.path[:n] for n in range(len(layer.path), 0, -1))
+        scope = next((s for s in above if s in scopes), None)
+        (loose if scope is None else members.setdefault(scope, [])).append(layer)
+    return members, loose
 
 
 def _block_scopes(layers: Sequence[Weights]) -> set[Scope]:
@@ -140,12 +150,18 @@ def _outermost(scopes: set[Scope]) -> set[Scope]:
 # ---------------------------------------------------------------- what is in a block
 
 
-def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
+def block_of(
+    scope: Scope, inside: Sequence[Weights], channels: int, *, ordered: bool = True
+) -> Group:
+    """The layers of a block that takes so many channels, 0 for any number.
+
+    Raises `SpecError` where no order of its convolutions does.
+    """
     attention, layers = _attention(inside)
     convs, norms = _of(layers, "conv"), _of(layers, "norm")
     if strange := _of(layers, "linear"):
         raise fail("weights", f"{strange[0].name}: a fully connected layer in a block")
-    reading = next(_readings(scope, convs, channels), None)
+    reading = next(_readings(scope, convs, channels, ordered=ordered), None)
     if reading is None:
         place = ".".join(scope)
         raise fail("weights", f"{place}: the channels of its convolutions do not match")
@@ -153,7 +169,7 @@ def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
     beside = [norm for norm in norms if projection and _is_beside(scope, norm, projection[0])]
     return Group(
         convs=tuple(body),
-        norms=tuple(norm for norm in norms if norm not in beside),
+        norms=tuple(beside_convs([norm for norm in norms if norm not in beside], body)),
         attention=tuple(attention),
         projection=tuple(projection),
         projection_norms=tuple(beside),
@@ -161,7 +177,7 @@ def _block(scope: Scope, inside: Sequence[Weights], channels: int) -> Group:
 
 
 def _readings(
-    scope: Scope, convs: Sequence[Weights], channels: int
+    scope: Scope, convs: Sequence[Weights], channels: int, *, ordered: bool
 ) -> Iterator[tuple[list[Weights], list[Weights]]]:
     """Bodies and projections, the likeliest first: by name; without groups; with groups."""
     hinted = [conv for conv in convs if _BESIDE.search(_relative(scope, conv))]
@@ -170,7 +186,7 @@ def _readings(
         tries += [(None, grouped), *((conv, grouped) for conv in reversed(convs))]
     for projection, grouped in tries:
         rest = [conv for conv in convs if conv is not projection]
-        body = _chain(rest, channels, grouped=grouped)
+        body = chain(rest, channels, grouped=grouped, ordered=ordered)
         if not body:
             continue
         start = channels or body[0].incoming
@@ -189,22 +205,6 @@ def _is_beside(scope: Scope, norm: Weights, projection: Weights) -> bool:
     shared = projection.scope == norm.scope != scope
     inside = norm.path[: len(projection.path)] == projection.path
     return shared or inside or bool(_BESIDE.search(_relative(scope, norm)))
-
-
-def _chain(convs: Sequence[Weights], channels: int, *, grouped: bool) -> list[Weights] | None:
-    """Convolutions in an order in which each takes what the one before gives; 0 is any number."""
-    orders = permutations(convs) if len(convs) <= _LARGEST_BODY else iter([tuple(convs)])
-    return next((list(order) for order in orders if _follow(order, channels, grouped)), None)
-
-
-def _follow(convs: Sequence[Weights], channels: int, grouped: bool) -> bool:
-    for conv in convs:
-        channels = channels or conv.incoming
-        groups, rest = divmod(channels, conv.incoming)
-        if rest or conv.out % groups or (groups > 1 and not grouped):
-            return False
-        channels = conv.out
-    return True
 
 
 # ---------------------------------------------------------------- attention

@@ -14,6 +14,7 @@ from math import gcd
 from typing import Final
 
 from resnet_dsl.checkpoint.block_scopes import Group, Parts
+from resnet_dsl.checkpoint.families import pooled_vector
 from resnet_dsl.checkpoint.state_keys import Weights
 from resnet_dsl.folds.anatomy import is_bottleneck
 from resnet_dsl.ir import Shape
@@ -129,6 +130,9 @@ def _stem(convs: Sequence[Weights], *, small: bool) -> Iterator[Conv | Pool]:
 
 
 def _head(layers: Sequence[Weights]) -> Iterator[HeadLayer]:
+    if not layers:
+        yield from pooled_vector([AdaptivePool()])
+        return
     yield AdaptivePool()
     for layer in layers:
         if layer.kind == "linear":

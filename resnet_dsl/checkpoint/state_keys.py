@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -12,7 +12,9 @@ from resnet_dsl.folds.weights import STATISTICS, TensorShape
 
 Kind: TypeAlias = Literal["conv", "linear", "norm", "se", "eca"]
 
-_WRAPPING: Final = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")
+_WRAPPING: Final = re.compile(
+    r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+)
 _NOT_WEIGHTS: Final = {
     "n_averaged",
     "total_ops",
@@ -20,7 +22,7 @@ _NOT_WEIGHTS: Final = {
 }  # what averages and counters leave
 _KEYS: Final = {"weight", "bias", "v", "tau"} | STATISTICS
 _LISTED: Final = 5
-_DEEPEST: Final = 32
+_DEEPEST: Final = 20
 _SHOWN: Final = 60
 _T = TypeVar("_T")
 
@@ -62,6 +64,15 @@ class Weights:
         return self.path[:-1]
 
 
+def unwrapped(name: str) -> str:
+    """A key without the names of wrappers.
+
+    >>> unwrapped("module.conv1.weight")
+    'conv1.weight'
+    """
+    return _WRAPPING.sub("", name)
+
+
 def stripped(names: Iterable[str]) -> dict[str, str]:
     """Keys without the names of wrappers and of a prefix that all share, each with its own.
 
@@ -70,7 +81,7 @@ def stripped(names: Iterable[str]) -> dict[str, str]:
     """
     bare_names: dict[str, str] = {}
     for name in names:
-        bare = _WRAPPING.sub("", name)
+        bare = unwrapped(name)
         if bare.rpartition(".")[2] in _NOT_WEIGHTS:
             continue
         if bare.count(".") > _DEEPEST:
@@ -95,7 +106,20 @@ def natural_order(name: str) -> list[tuple[bool, int, str]]:
 
 
 def weights_of(names: Mapping[str, str], shapes: Mapping[str, TensorShape]) -> list[Weights]:
-    """The layers that have weights; `names` are stripped keys with those of `shapes`."""
+    """The layers that have weights; `names` are stripped keys with those of `shapes`.
+
+    Raises `SpecError` where tensors belong to no layer.
+    """
+    weights, strange = sorted_weights(names, shapes)
+    if strange:
+        raise SpecError([Diagnostic(code="weights", message=no_layers(strange))])
+    return weights
+
+
+def sorted_weights(
+    names: Mapping[str, str], shapes: Mapping[str, TensorShape]
+) -> tuple[list[Weights], list[str]]:
+    """The layers that have weights, and the tensors that belong to none."""
     layers: dict[str, dict[str, str]] = {}
     for bare, name in names.items():
         layer, _, key = bare.rpartition(".")
@@ -111,9 +135,7 @@ def weights_of(names: Mapping[str, str], shapes: Mapping[str, TensorShape]) -> l
             weights.append(Weights(layer, kind, _under("conv", sizes), _under("conv", keys)))
         else:
             weights.append(Weights(layer, kind, sizes, keys))
-    if strange:
-        raise SpecError([Diagnostic(code="weights", message=_no_layers(strange))])
-    return weights
+    return weights, strange
 
 
 def _under(name: str, values: Mapping[str, _T]) -> dict[str, _T]:
@@ -122,7 +144,7 @@ def _under(name: str, values: Mapping[str, _T]) -> dict[str, _T]:
 
 def _kind(sizes: Mapping[str, TensorShape]) -> Kind | None:
     """What a layer is, by its tensors."""
-    if "weight" not in sizes or not set(sizes) <= _KEYS:
+    if "weight" not in sizes or not set(sizes) <= _KEYS or any(0 in s for s in sizes.values()):
         return None
     rank = len(sizes["weight"])
     if rank == 1 and "bias" in sizes:
@@ -137,6 +159,7 @@ def _kind(sizes: Mapping[str, TensorShape]) -> Kind | None:
     return "linear" if rank == 2 else None
 
 
-def _no_layers(keys: list[str]) -> str:
+def no_layers(keys: Sequence[str]) -> str:
+    """What is said of tensors that belong to no known layer."""
     more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
     return f"{', '.join(keys[:_LISTED])}{more}: these weights belong to no supported layer"

@@ -18,10 +18,11 @@ from resnet_dsl.notation.terms import BlurPool, Conv, Pool, Row, RowLayer, Squee
 from resnet_dsl.sources.lifted import Undetermined
 
 
-def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
+def choices(spec: Spec, *, projection_told: bool, named: bool) -> Iterator[Undetermined]:
     """The choices of a spec that its weights do not show, with the defaults of its family.
 
-    A library's names tell whether an average pool stands before a projection; others do not.
+    A library's names (`named`) tell what its blocks compute, most of them also whether an average
+    pool stands before a projection.
     """
     stages = spec.stages.values()
     rows = [row for stage in stages for row in stage.rows]
@@ -38,20 +39,36 @@ def choices(spec: Spec, *, projection_told: bool) -> Iterator[Undetermined]:
     if any(map(_narrows, rows)):
         why = "spatial is v1.5, first is v1"
         yield Undetermined("stride_on", _values(spec, "stride_on"), why)
-    if "padding" in shortcuts:
-        yield Undetermined("shortcut", shortcuts, "option A; none is a plain network")
+    yield from _of_blocks(shortcuts, named=named)
     if not projection_told and any(spec.settings(stage).projects for stage in stages):
         yield Undetermined("projection", _values(spec, "projection"), "an average pool, or none")
     yield from _of_layers(spec, written)
     norm = spec.settings().norm
     if norm != "none":
-        yield Undetermined("norm", _numbers(norm), "hyperparameters")
+        yield Undetermined("norm", _numbers(norm), _why_norm(norm))
     for key in ("activation", "weights", "antialias"):
         yield Undetermined(key, _values(spec, key))
     yield Undetermined("output_stride", "as it strides", "dilation instead of strides")
     if shortcuts != "none":
         yield Undetermined("drop_path", f"{spec.drop_path:g}")
     yield Undetermined("head", "; ".join(map(format_layer, spec.head)), "pools and dropout")
+
+
+def _of_blocks(shortcuts: str, *, named: bool) -> Iterator[Undetermined]:
+    """What a block adds to its convolutions."""
+    if "padding" in shortcuts:
+        yield Undetermined("shortcut", shortcuts, "option A; none is a plain network")
+    elif not named and shortcuts != "none":
+        why = "of blocks without a projection: plain ones have the same weights"
+        yield Undetermined("shortcut", shortcuts, why)
+    if not named and shortcuts != "none":
+        yield Undetermined("block", "x + f(x)", "no factor, and no dropout inside")
+
+
+def _why_norm(norm: Norm) -> str:
+    if isinstance(norm, GroupNorm):
+        return "hyperparameters; a batch norm without statistics has the same weights"
+    return "hyperparameters"
 
 
 def _of_layers(spec: Spec, written: Sequence[RowLayer]) -> Iterator[Undetermined]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from resnet_dsl.cli.options import json_option, set_option, spec_argument
-from resnet_dsl.cli.output import show_grid, show_json, terminal_width
-from resnet_dsl.naming import NAMINGS, Naming
+from resnet_dsl.cli.options import (
+    force_option,
+    ignore_option,
+    json_option,
+    prefix_option,
+    set_option,
+    spec_argument,
+)
+from resnet_dsl.cli.output import show_grid, show_json, show_note, terminal_width
+from resnet_dsl.naming import NAMINGS
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -21,7 +29,11 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     type=click.Path(path_type=Path),
     help="Write the weights: .safetensors, .pt or .pth.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="Load weights from such a file.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Load weights from a file, of any format that lift reads.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the weights from this seed.")
 @click.option(
     "--device",
@@ -38,19 +50,18 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     help="Whose names the weights have.",
 )
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
+@prefix_option
+@ignore_option
+@force_option
 @set_option
 @json_option
 def build(
     spec: str,
-    output: Path | None,
-    weights: Path | None,
-    seed: int | None,
     device: str,
-    dtype: str,
-    naming: Naming,
     meta: bool,
     overrides: tuple[str, ...],
     as_json: bool,
+    **options: Any,  # those of `trial_run`
 ) -> None:
     """Compile a spec to a PyTorch model, run it once, and print its Table 1.
 
@@ -59,23 +70,17 @@ def build(
       resnet-dsl build resnet50
       resnet-dsl build my.yaml --seed 0 -o my.safetensors
       resnet-dsl build timm/resnetv2_50 --naming timm --weights theirs.safetensors
+      resnet-dsl build my.yaml --weights moco.pth --weights-key module.encoder_q
     """
-    if meta and (weights or output):
+    if meta and (options["weights"] or options["output"]):
         raise click.UsageError("--meta has no weights to load or to write")
     from resnet_dsl.pytorch.trial_run import trial_run
     from resnet_dsl.render.build_text import build_lines
 
-    trial = trial_run(
-        spec,
-        overrides,
-        device="meta" if meta else device,
-        dtype=dtype,
-        naming=naming,
-        seed=seed,
-        weights=weights,
-        output=output,
-    )
+    trial = trial_run(spec, overrides, device="meta" if meta else device, **options)
     if as_json:
         show_json(trial.built)
     else:
         show_grid(build_lines(trial, spec, terminal_width()))
+    for remark in trial.remarks:
+        show_note(remark)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from resnet_dsl.cli.options import force_option, ignore_option, prefix_option
 from resnet_dsl.cli.output import show_note
 from resnet_dsl.naming import NAMINGS, Naming
 
@@ -29,7 +30,18 @@ from resnet_dsl.naming import NAMINGS, Naming
     required=True,
     help="The file to write: .safetensors, .pt or .pth.",
 )
-def convert(weights: Path, source: Naming | Literal["auto"], to: Naming, output: Path) -> None:
+@prefix_option
+@ignore_option
+@force_option
+def convert(
+    weights: Path,
+    source: Naming | Literal["auto"],
+    to: Naming,
+    output: Path,
+    prefix: str | None,
+    ignore: tuple[str, ...],
+    force: bool,
+) -> None:
     """Rename the weights in a file for another library; shapes are checked, numbers kept.
 
     \b
@@ -38,7 +50,11 @@ def convert(weights: Path, source: Naming | Literal["auto"], to: Naming, output:
     """
     from resnet_dsl.pytorch.renaming import convert
 
-    converted = convert(weights, output, to=to, source=source)
+    converted = convert(
+        weights, output, to=to, source=source, prefix=prefix, ignore=ignore, force=force
+    )
+    for remark in converted.remarks:
+        show_note(remark)
     theirs = f"{converted.source} names" if converted.source else "names of its own"
     show_note(f"{converted.tensors} tensors: {theirs} to {to} names")
     show_note(f"wrote {output}")

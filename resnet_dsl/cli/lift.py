@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from resnet_dsl.cli.options import force_option, ignore_option, prefix_option, set_option
 from resnet_dsl.cli.output import progress, show_note
 
 
@@ -27,13 +29,23 @@ from resnet_dsl.cli.output import progress, show_note
 @click.option(
     "--partial", is_flag=True, help="Where a layer is not supported, the spec of what is before it."
 )
+@click.option(
+    "--images",
+    is_flag=False,
+    flag_value="skimage",
+    metavar="[DIR]",
+    help="Decide what weights do not show by the statistics of their norms on the photographs in a "
+    "folder; without DIR, on those of scikit-image (pip install 'resnet-dsl[images]').",
+)
+@set_option
+@prefix_option
+@ignore_option
+@force_option
 def lift(
     source: str,
-    input: str | None,
     output: Path | None,
     weights: Path | None,
-    verify: bool,
-    partial: bool,
+    **options: Any,  # those of `verified_lift`
 ) -> None:
     """The spec of a model, by what it computes, or of a file of weights, by names and shapes.
 
@@ -45,13 +57,13 @@ def lift(
       resnet-dsl lift timm:resnet50d -o resnet50d.yaml
       resnet-dsl lift 'my.models:Net(10)' --input 3x32x32
       resnet-dsl lift weights.pth -o spec.yaml --weights renamed.safetensors
+      resnet-dsl lift moco.pth --weights-key module.encoder_q
+      resnet-dsl lift weights.pth --images photographs --set block.stride_on=first
     """
     from resnet_dsl.pytorch.verified_lift import notes, verified_lift
 
     with progress(f"lifting {source}"):
-        result = verified_lift(
-            source, input=input, output=output, weights=weights, verify=verify, partial=partial
-        )
+        result = verified_lift(source, output=output, weights=weights, **options)
     if not output:
         click.echo(result.text, nl=False)
     for note in notes(result):

@@ -40,4 +40,18 @@ set_option = click.option(
     help="Override a value of the spec: input=3x64x64, block.stride_on=first, stem.1.pad=0, "
     "stages.conv5_x=null. May be repeated.",
 )
+prefix_option = click.option(
+    "--weights-key",
+    "--prefix",
+    "prefix",
+    metavar="SCOPE",
+    help="Take the weights under this scope of the file: module.encoder_q, backbone.body.",
+)
+ignore_option = click.option(
+    "--ignore",
+    metavar="PATTERN",
+    multiple=True,
+    help="Leave out the weights whose names match: 'fc.*'. May be repeated.",
+)
+force_option = click.option("--force", is_flag=True, help="Write over files that exist.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

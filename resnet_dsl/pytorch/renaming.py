@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.naming import Naming, NamingError
-from resnet_dsl.pytorch.lift.weight_files import carried, read
+from resnet_dsl.pytorch.carried_weights import carried
+from resnet_dsl.pytorch.lift.weight_files import read
 from resnet_dsl.pytorch.weights import check_output, save_state
 from resnet_dsl.sources.lifted import Converted
 
 
 def convert(
-    weights: Path, output: Path, *, to: Naming, source: Naming | Literal["auto"] = "auto"
+    weights: Path,
+    output: Path,
+    *,
+    to: Naming,
+    source: Naming | Literal["auto"] = "auto",
+    prefix: str | None = None,
+    ignore: Sequence[str] = (),
+    force: bool = False,
 ) -> Converted:
     """`resnet_dsl.convert`."""
-    check_output(output)
-    checkpoint = read(weights)
+    check_output(output, force=force, inputs=[weights])
+    checkpoint = read(weights, prefix=prefix, ignore=ignore)
     namings = checkpoint.namings
     if source != "auto" and source not in namings:
         help = f"they are {namings[0]} names" if namings else "use --from auto to match by shapes"
@@ -27,4 +36,8 @@ def convert(
     except NamingError as error:
         raise fail("weights", f"{weights}: {error.message}") from None
     save_state(state, output)
-    return Converted(tensors=len(state), source=next(iter(namings), None))
+    return Converted(
+        tensors=len(state),
+        source=next(iter(namings), None),
+        remarks=checkpoint.lifted.remarks,
+    )

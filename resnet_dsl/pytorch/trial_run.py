@@ -14,8 +14,9 @@ from torch import Tensor
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.naming import Naming, has_whole_files
 from resnet_dsl.pytorch.building import build_model, usable_device
+from resnet_dsl.pytorch.loading import load_weights
 from resnet_dsl.pytorch.modules import Net
-from resnet_dsl.pytorch.weights import check_output, load_weights, save_weights
+from resnet_dsl.pytorch.weights import check_output, save_weights
 from resnet_dsl.report.analysis import Analysis, analysis_of
 from resnet_dsl.report.built import Run, Trial, built_record
 from resnet_dsl.sources.resolve import Source, resolve
@@ -31,12 +32,16 @@ def trial_run(
     seed: int | None = None,
     weights: Path | None = None,
     output: Path | None = None,
+    prefix: str | None = None,
+    ignore: Sequence[str] = (),
+    force: bool = False,
 ) -> Trial:
     """Build a source, run one image through it in evaluation mode, and write its weights.
 
     Raises `SpecError` for bad specs, weights that do not fit, and devices that are not there.
     """
-    check_output(output)
+    check_output(output, force=force, inputs=[weights])
+    remarks: tuple[str, ...] = ()
     where, kind = usable_device(device), getattr(torch, dtype)
     times = [time.perf_counter()]
     resolved = resolve(source, overrides)
@@ -48,16 +53,15 @@ def trial_run(
             resolved, seed=seed, init=init, device=where, dtype=kind, naming=naming
         ).eval()
         if weights is not None:
-            load_weights(model, weights, naming)
+            remarks = load_weights(model, weights, naming, prefix=prefix, ignore=ignore)
         times.append(time.perf_counter())
         shape = _run_once(model, torch.zeros(1, *analysis.input, device=where, dtype=kind))
         times.append(time.perf_counter())
     if output is not None:
         save_weights(model, output, naming)
     compiled, built, ran = (later - earlier for earlier, later in pairwise(times))
-    written = str(output) if output else None
-    run = Run(str(where), dtype, shape, compiled, built, ran, written)
-    return Trial(built=built_record(analysis, run), analysis=analysis)
+    run = Run(str(where), dtype, shape, compiled, built, ran, str(output) if output else None)
+    return Trial(built=built_record(analysis, run), analysis=analysis, remarks=remarks)
 
 
 def _run_once(model: Net, image: Tensor) -> tuple[int, ...]:

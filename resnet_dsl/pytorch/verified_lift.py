@@ -16,15 +16,16 @@ from resnet_dsl.diagnostics import fail
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.pytorch.building import build_model
+from resnet_dsl.pytorch.carried_weights import carried
 from resnet_dsl.pytorch.lift import lift_model, lift_network
 from resnet_dsl.pytorch.lift.export import mode
 from resnet_dsl.pytorch.lift.model_source import file_of, model_of
 from resnet_dsl.pytorch.lift.sizes import SIZE_OF_IMAGES
-from resnet_dsl.pytorch.lift.weight_files import carried, read
+from resnet_dsl.pytorch.lift.weight_files import read
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_state
 from resnet_dsl.reader.files import check_place, whole
-from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, spec_text
+from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined, spec_text
 from resnet_dsl.sources.resolve import Resolved, resolve
 from resnet_dsl.sources.specs import loads
 
@@ -62,27 +63,18 @@ def verified_lift(
     weights: Path | None = None,
     verify: bool = True,
     partial: bool = False,
+    force: bool = False,
+    **of_files: Any,
 ) -> VerifiedLift:
     """Lift a model or a file of weights that is named, verify the spec, and write both.
 
-    Raises `SpecError` where there is no such source, where no spec can express it, and where the
-    lifted spec computes something else; nothing is written then.
+    `of_files` are `prefix`, `ignore`, `overrides` and `images` of `lift_checkpoint`. Raises
+    `SpecError` where there is no such source, where no spec can express it, and where the lifted
+    spec computes something else; nothing is written then.
     """
-    shape = input_shape(input)
-    check_output(weights)
-    if output:
-        check_place(output)
-    if (path := file_of(source)) is not None:
-        checkpoint = read(path, shape)
-        result = _with_text(checkpoint.lifted, source, path.stem)
-        state: Mapping[str, Tensor] = checkpoint.state
-        model = None
-    else:
-        named = model_of(source)
-        model = named.model
-        lifted = lift_model(model, shape or named.input, partial=partial)
-        result = _with_text(lifted, source, named.name)
-        state = model.state_dict()
+    path = file_of(source)
+    _check_places(output, weights, path, force=force)
+    result, state, model = _lifted(source, path, input_shape(input), partial, of_files)
     if verify or weights:
         again, tensors = _built(resolve(loads(result.text)), result.lifted, state)
         result = replace(result, tensors=len(result.lifted.weights))
@@ -94,6 +86,35 @@ def verified_lift(
         with whole(output) as draft:
             draft.write_text(result.text, encoding="utf-8")
     return result
+
+
+def _check_places(
+    output: Path | None, weights: Path | None, path: Path | None, *, force: bool
+) -> None:
+    """Whether both files may be written."""
+    check_output(weights, force=force, inputs=[path])
+    if output:
+        inputs = [file for file in (path, weights) if file]
+        check_place(output, force=force, inputs=inputs)
+
+
+def _lifted(
+    source: str,
+    path: Path | None,
+    shape: Shape | None,
+    partial: bool,
+    of_files: Mapping[str, Any],
+) -> tuple[VerifiedLift, Mapping[str, Tensor], nn.Module | None]:
+    """What a source is lifted to, its tensors by name, and its model unless it is a file."""
+    if path is not None:
+        checkpoint = read(path, shape, **of_files)
+        return _with_text(checkpoint.lifted, source, path.stem), checkpoint.state, None
+    if any(of_files.values()):
+        options = "--weights-key, --ignore, --set and --images"
+        raise fail("source", f"{source}: no file of weights, and {options} are for files alone")
+    named = model_of(source)
+    lifted = lift_model(named.model, shape or named.input, partial=partial)
+    return _with_text(lifted, source, named.name), named.model.state_dict(), named.model
 
 
 def _with_text(lifted: Lifted, source: str, name: str | None) -> VerifiedLift:
@@ -195,10 +216,14 @@ def _tensors(output: Any) -> list[Tensor]:
             return []
 
 
+def _noted(choice: Undetermined) -> str:
+    return f"{'determined' if choice.decided else 'undetermined'}: {choice}"
+
+
 def notes(result: VerifiedLift) -> list[str]:
     """What is undetermined, and how the lift was verified, in lines of text."""
     lifted, verified = result.lifted, result.verified
-    lines = [f"undetermined: {choice}" for choice in lifted.undetermined]
+    lines = [*lifted.remarks, *map(_noted, lifted.undetermined)]
     if lifted.features:
         names = ", ".join(map(repr, lifted.features))
         lines.append(f"the model returns maps: build(spec, features=[{names}])")

@@ -1,4 +1,4 @@
-"""Weights in files: what fits is loaded, what does not is named; written whole or not at all."""
+"""Files of weights that are written: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.diagnostics import fail
 from resnet_dsl.naming import Naming, has_whole_files, stored_keys
-from resnet_dsl.pytorch.file_contents import first_line, listed, printable, read_state
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.reader.files import check_place, whole
 
 SUFFIXES: Final = (".safetensors", ".pt", ".pth")
 
 
-def check_output(path: Path | None) -> None:
-    """What can be known of a file of weights before the work is done."""
+def check_output(
+    path: Path | None, *, force: bool = True, inputs: Iterable[Path | None] = ()
+) -> None:
+    """What can be known of a file of weights before the work is done: see `check_place`."""
     if path is None:
         return
     if path.suffix not in SUFFIXES:
         raise fail("file", f"{path}: not a format of weights", help=f"end in {', '.join(SUFFIXES)}")
-    check_place(path)
+    check_place(path, force=force, inputs=[other for other in inputs if other])
 
 
 def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
     """Write a model's state dict, in so far as files of a library have it."""
-    save_state(_stored(model, naming), path)
+    save_state(stored_tensors(model, naming), path)
 
 
-def _stored(model: Net, naming: Naming) -> dict[str, Tensor]:
+def stored_tensors(model: Net, naming: Naming) -> dict[str, Tensor]:
     """The tensors of a model that files of a library have."""
     state = model.state_dict()
     if has_whole_files(naming):
@@ -62,37 +63,5 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, RuntimeError) as error:
-        raise fail("file", f"{path}: {first_line(error)}") from None
-
-
-def load_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
-    """Fill a model from a file, strictly: `SpecError` lists every key that does not fit.
-
-    What files of a library do not have stays as it is.
-    """
-    state = read_state(path)
-    own = model.state_dict()
-    required = _stored(model, naming)
-    faults = list(_misfits(required, own, state))
-    if faults:
-        raise SpecError(Diagnostic(code="weights", message=f"{path}: {text}") for text in faults)
-    model.load_state_dict(state, strict=False)
-
-
-def _misfits(
-    required: dict[str, Tensor], own: dict[str, Tensor], state: dict[str, Tensor]
-) -> Iterable[str]:
-    missing = [key for key in required if key not in state]
-    unknown = [key for key in state if key not in own]
-    if missing:
-        yield f"{len(missing)} of {len(own)} keys are missing: {listed(missing)}"
-    if unknown:
-        yield f"{len(unknown)} keys are not the network's: {listed(unknown)}"
-    for key in own:
-        if key in state and own[key].shape != state[key].shape:
-            given, expected = (_shown(tensor[key]) for tensor in (state, own))
-            yield f"{key} is {printable(given)}, the network's is {expected}"
-
-
-def _shown(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a scalar"
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
+        raise fail("file", f"{path}: {reason}") from None

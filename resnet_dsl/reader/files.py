@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,12 +15,19 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises for such links
 
 
-def check_place(path: Path) -> None:
-    """Whether a file can stand there, as far as that shows before the work is done."""
+def check_place(path: Path, *, force: bool = True, inputs: Iterable[Path] = ()) -> None:
+    """Whether a file may be written there, as far as that shows before the work is done.
+
+    With `force` it may take the place of another one, but never of one of the `inputs`.
+    """
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise fail("file", f"{path}: no such folder")
     if os.path.isdir(path):
         raise fail("file", f"{path}: is a folder")
+    if any(real(path) == real(other) for other in inputs):
+        raise fail("file", f"{path}: is the file that is read", help="write to another one")
+    if not force and os.path.exists(path) and os.path.isfile(path):
+        raise fail("file", f"{path}: exists already", help="--force writes over it")
 
 
 @contextmanager

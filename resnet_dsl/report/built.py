@@ -50,10 +50,12 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A record of what was built, and the analysis that its table is printed from."""
+    """A record of what was built, the analysis that its table is printed from, and what was
+    remarked of its file of weights."""
 
     built: Built
     analysis: Analysis
+    remarks: tuple[str, ...] = ()
 
 
 def built_record(analysis: Analysis, run: Run) -> Built:

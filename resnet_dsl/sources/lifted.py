@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.cost import network_cost
@@ -11,21 +12,64 @@ from resnet_dsl.language.spec import Expect, Spec
 from resnet_dsl.naming import Naming
 from resnet_dsl.reader.write import write
 
+_TITLES: Final = {
+    False: "# undetermined by the source, with the default of this spec:",
+    True: "# determined by the statistics of the norms:",
+}
+_FEW: Final = 4
+"""Alternatives that a line lists."""
+_NEAR: Final = 2.5
+"""Times the distance of the spec's own value: what is farther is out of the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far a network with this value of a choice is from the statistics that its file has."""
+
+    value: str
+    distance: float
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.distance:.2g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Undetermined:
     """A choice that the source does not show, and the default that the spec has.
 
-    >>> print(Undetermined("stride_on", "spatial", "or first: v1"))
-    stride_on: spatial (or first: v1)
+    `alternatives` are other values with the same weights. `evidence` compares values by the
+    statistics of norms, the spec's own first; `decided` says that it tells them apart.
+
+    >>> print(Undetermined("stride_on", "spatial", "spatial is v1.5", ("first",)))
+    stride_on: spatial (spatial is v1.5; or first)
     """
 
     choice: str
     default: str
     why: str = ""
+    alternatives: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    decided: bool = False
 
     def __str__(self) -> str:
-        return f"{self.choice}: {self.default}" + (f" ({self.why})" if self.why else "")
+        if self.evidence:
+            return f"{self.choice}: {self._by_statistics()}"
+        others = f"or {' | '.join(self.alternatives[:_FEW])}" if self.alternatives else ""
+        others += ", …" if len(self.alternatives) > _FEW else ""
+        why = "; ".join(filter(None, (self.why, others)))
+        return f"{self.choice}: {self.default}" + (f" ({why})" if why else "")
+
+    def _by_statistics(self) -> str:
+        own, *others = self.evidence
+        if self.decided:
+            following = min(others, key=lambda other: other.distance)
+            return (
+                f"{own.value}, by its statistics: {own.distance:.2g}, next {following.distance:.2g}"
+                f" ({following.value})"
+            )
+        near = [other for other in others if other.distance < _NEAR * own.distance]
+        listed = ", ".join(map(str, [own, *near[:_FEW]]))
+        return f"{own.value}, open by its statistics: {listed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +92,23 @@ class Lifted(LiftedNetwork):
     """A spec and its network, from a model or a file of weights.
 
     Where only the layers before an unsupported one were lifted, `refused` is that. A model that
-    returns maps gives those in `features`, in this order: `build(spec, features=…)`.
+    returns maps gives those in `features`, in this order: `build(spec, features=…)`. `remarks` say
+    what a file of weights holds beside the network's own.
     """
 
     spec: Spec
     features: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """How many tensors were renamed, and whose names they had."""
+    """How many tensors were renamed, whose names they had, and what else the file holds."""
 
     tensors: int
     source: Naming | None
+    remarks: tuple[str, ...] = ()
 
 
 def spec_text(lifted: Lifted, source: str) -> str:
@@ -70,9 +117,10 @@ def spec_text(lifted: Lifted, source: str) -> str:
     cost = network_cost(elaborate(lifted.spec))
     expect = Expect(layers=cost.layers, params=cost.params, macs=cost.macs)
     lines = [f"# lifted from {source}"]
-    if lifted.undetermined:
-        lines.append("# undetermined by the source, with the default of this spec:")
-        lines += [f"#   {choice}" for choice in lifted.undetermined]
+    for decided, title in _TITLES.items():
+        choices = [choice for choice in lifted.undetermined if choice.decided is decided]
+        if choices:
+            lines += [title, *(f"#   {choice}" for choice in choices)]
     text = write(replace(lifted.spec, expect=expect))
     if lifted.refused:
         stages, head, rest = text.rpartition("\nhead:")

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from resnet_dsl import build
-from resnet_dsl.pytorch.lift.weight_files import carried
+from resnet_dsl.pytorch.carried_weights import carried
 from resnet_dsl.sources.lifted import Lifted
 from tests.pytorch.reference import image, shuffle_statistics
 

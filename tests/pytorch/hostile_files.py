@@ -6,31 +6,66 @@ import io
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 import torch
+from torch import Tensor
 
 from resnet_dsl import SpecError
-from resnet_dsl.pytorch.file_contents import read_checkpoint, read_state
+from resnet_dsl.pytorch.stored_tensors import tensors_of
+from resnet_dsl.weight_files import read_contents
 
 
 def refusal(path: Path) -> str:
-    """The one fault that both readers find in a file."""
-    texts = []
-    for read in (read_state, read_checkpoint):
-        with pytest.raises(SpecError) as caught:
-            read(path)
-        [fault] = caught.value.diagnostics
-        assert fault.message.startswith(f"{path}: ")
-        shown = f"{fault.message.removeprefix(f'{path}: ')}; {fault.help}"
-        assert shown.isprintable()
-        texts.append(shown)
-    assert texts[0] == texts[1]
-    return texts[0]
+    """The one fault of a file, when it is read and its tensors are used."""
+    with pytest.raises(SpecError) as caught:
+        read_tensors(path)
+    [fault] = caught.value.diagnostics
+    assert fault.message.startswith(f"{path}: ")
+    shown = f"{fault.message.removeprefix(f'{path}: ')}; {fault.help}"
+    assert shown.isprintable()
+    return shown
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a file, by its name there."""
+    contents = read_contents(path)
+    return tensors_of(contents, contents.tensors)
+
+
+_MEASURE = """
+import resource, sys, time
+from pathlib import Path
+from resnet_dsl import SpecError
+from tests.pytorch.hostile_files import read_tensors
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # should a guard be gone
+for name in sys.argv[1:]:
+    before, start = peak(), time.process_time()
+    try:
+        read_tensors(Path(name))
+        print(name, "was read")
+    except SpecError:
+        if peak() - before > 100:
+            print(name, "took", peak() - before, "MB")
+    if time.process_time() - start > 10:
+        print(name, "took", time.process_time() - start, "s")
+"""
+
+
+def measured(paths: Iterable[Path]) -> str:
+    """What is wrong with how files are refused: those that are read, or take much."""
+    command = [sys.executable, "-c", _MEASURE, *sorted(map(str, paths))]
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    return ran.stdout + ran.stderr
 
 
 def word(value: object) -> bytes:

@@ -88,13 +88,17 @@ LISTED = [
 ]
 
 
-A = {**SMALL, "shortcut": "padding", "head": "average pool; 10-d fc"}
+OWN = {"shortcut": "projection", "block": "x + f(x)"}
+"""What only the names of a library tell."""
 
 
-B = {**SMALL, "projection": "1x1", "head": "average pool; 10-d fc"}
+A = {**SMALL, **OWN, "shortcut": "padding", "head": "average pool; 10-d fc"}
 
 
-SE = {**BOTTLENECK, "stride": "1, 2", "head": "average pool; 10-d fc", "projection": "1x1"}
+B = {**SMALL, **OWN, "projection": "1x1", "head": "average pool; 10-d fc"}
+
+
+SE = {**BOTTLENECK, **OWN, "stride": "1, 2", "head": "average pool; 10-d fc", "projection": "1x1"}
 SE["se"] = "after the last convolution"
 
 

@@ -122,9 +122,11 @@ def test_wrappings_are_taken_off(wrapped: Any, tmp_path: Path) -> None:
 
 def test_of_several_weights_the_first_are_taken_and_that_is_said(tmp_path: Path) -> None:
     state = build("cifar/resnet20", init=False).state_dict()
-    path = saved({"ema": state, "model": state}, tmp_path / "w.pth")
-    chosen = lift_checkpoint(path).undetermined[0]
-    assert str(chosen) == "weights of: model (the file also holds ema)"
+    average = {key: value.clone() for key, value in state.items()}
+    path = saved({"ema": average, "model": state}, tmp_path / "w.pth")
+    lifted = lift_checkpoint(path)
+    assert str(lifted.undetermined[0]) == "weights of: model (the file also holds ema)"
+    assert set(lifted.weights.values()) == {f"model.{key}" for key in state}
 
 
 STATE = {"conv1.weight": torch.zeros(8, 3, 3, 3), "conv1.bias": torch.zeros(8)}
@@ -135,11 +137,14 @@ BLOCK = {f"layer1.0.conv{i}.weight": torch.zeros(8, 8, 3, 3) for i in (1, 2)}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"epoch": 3}, "holds no weights"),
-        ({"state_dict": {}}, "holds no weights"),
-        ({"state_dict": {"conv.weight": [1.0]}}, "holds no weights"),
-        ({**STATE, "arguments": "lr=1"}, "arguments hold no tensors"),
-        ({"model": NUMBERED}, "3 hold no tensors"),
+        ({"epoch": 3}, "holds no tensors"),
+        ({"state_dict": {}}, "holds no tensors"),
+        ({"state_dict": {"conv.weight": [1.0]}}, "holds no tensors"),
+        ({"model": NUMBERED}, "its tensors have no names: it is a list of parameters"),
+        (
+            {"state": {0: {"momentum_buffer": torch.zeros(3)}}, "param_groups": []},
+            "holds the state of an optimizer, and no weights",
+        ),
         ({"a": torch.zeros(8)}, "a: these weights belong to no"),
         (
             {"conv1.weight": STATE["conv1.weight"], "module.conv1.weight": STATE["conv1.weight"]},
@@ -172,12 +177,12 @@ BLOCK = {f"layer1.0.conv{i}.weight": torch.zeros(8, 8, 3, 3) for i in (1, 2)}
             "layer1.0.se.fc: a fully connected layer in a block",
         ),
         (
-            {**STATE, **BLOCK, "extra.weight": torch.zeros(5), "extra.bias": torch.zeros(5)},
-            "extra: weights of a network that no spec can express",
+            {**STATE, **BLOCK, "layer1.0.gamma": torch.zeros(8)},
+            "layer1.0.gamma: these weights belong to no",
         ),
         (
-            {**STATE, **BLOCK, "eca.conv.weight": torch.zeros(1, 1, 3)},
-            "eca.conv: attention outside a block",
+            {**STATE, **BLOCK, "slope.weight": torch.zeros(8)},
+            "slope.weight: these weights belong to no",
         ),
         (
             {**STATE, **{k: v.to(torch.int8) for k, v in BLOCK.items()}},

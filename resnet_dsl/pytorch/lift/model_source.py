@@ -19,7 +19,7 @@ from resnet_dsl.diagnostics import SpecError, fail, nearest
 from resnet_dsl.ir import Shape
 
 INPUT: Final = Shape(3, 224, 224)
-_FILES: Final = {".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar"}
+_FILES: Final = {".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar", ".pkl", ".npz"}
 _FORMS: Final = (
     "torchvision:resnet50, timm:resnet50d, transformers:FOLDER, package.module:function(args), "
     "or a file of weights"
@@ -38,7 +38,7 @@ class Named:
 def file_of(source: str) -> Path | None:
     """The file of weights that a source means, if it means one."""
     path = Path(source)
-    return path if path.suffix in _FILES or path.is_file() else None
+    return path if path.suffix in _FILES or path.exists() else None
 
 
 def model_of(source: str) -> Named:
