@@ -150,10 +150,8 @@ def build(
     from resnet_dsl.pytorch.loading import build_loaded
     from resnet_dsl.sources.resolve import resolve
 
-    draw = {"seed": seed, "init": init, "device": device, "dtype": dtype}
-    place = {"naming": naming, "features": features}
-    resolved = resolve(source, overrides)
-    return build_loaded(resolved, weights, prefix, ignore, **draw, **place)
+    resolved, places = resolve(source, overrides), (naming, features, device, dtype)
+    return build_loaded(resolved, weights, prefix, ignore, seed, init, *places)
 
 
 def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:

@@ -25,6 +25,7 @@ from resnet_dsl.recovery import recover
 from resnet_dsl.sources.lifted import Lifted
 
 _ACTIVATIONS: Final = ("relu", "leaky_relu", "elu", "silu", "gelu", "mish", "hardswish", "tanh")
+_SIDES: Final = (32, 64, 224)
 _EPSILONS: Final = (1e-5, 1e-3)
 _KEYS: Final = ("shortcut", "projection", "projection_input", "stride_on", "antialias")
 _MOST_STAGES: Final = 4
@@ -64,12 +65,22 @@ def alternatives(spec: Spec) -> dict[str, tuple[Alternative, ...]]:
         kept: list[Alternative] = []
         for alternative in values:
             network = _network(alternative.spec)
-            if network is not None and network not in networks and _same_weights(own, network):
+            labels = {each.value for each in kept}
+            if network is None or network in networks or alternative.value in labels:
+                continue
+            if _same_weights(own, network):
                 networks.append(network)
                 kept.append(alternative)
         if len(kept) > 1:
             choices[choice] = tuple(kept)
     return choices
+
+
+def open_choices(lifted: Lifted) -> dict[str, tuple[Alternative, ...]]:
+    """The alternatives of what is undetermined alone, not of what was given or told by names."""
+    undetermined = {entry.choice for entry in lifted.undetermined}
+    values = alternatives(lifted.spec)
+    return {choice: values[choice] for choice in values if choice in undetermined}
 
 
 def _network(spec: Spec) -> Network | None:
@@ -177,8 +188,8 @@ def _output_strides(spec: Spec) -> Iterator[Alternative]:
 def _inputs(spec: Spec) -> Iterator[Alternative]:
     input = spec.input
     yield Alternative(str(input), spec)
-    for factor in (0.5, 2.0):
-        height, width = (round(side * factor) for side in input[1:])
+    halves = [tuple(round(side * factor) for side in input[1:]) for factor in (0.5, 2.0)]
+    for height, width in [*halves, *((side, side) for side in _SIDES)]:
         changed = input._replace(height=height, width=width)
         yield Alternative(str(changed), replace(spec, input=changed))
 
@@ -218,16 +229,57 @@ def with_overrides(lifted: Lifted, overrides: Sequence[str]) -> Lifted:
     """
     if not overrides:
         return lifted
-    spec = read_text(write(lifted.spec), overrides=overrides).spec
-    try:
-        changed = with_spec(lifted, recover(elaborate(spec)))
-    except ValueError:
-        text = ", ".join(overrides)
-        raise fail("value", f"--set {text}: a network with other weights than the file's") from None
-    paths = [override.partition("=")[0].split(".") for override in overrides]
-    settled = {step for path in paths for step in (path[0], path[-1])}
+    overrides = [each for override in overrides for each in _keyed(override, lifted.spec)]
+    spec, text = read_text(write(lifted.spec), overrides=overrides).spec, ", ".join(overrides)
+    network = elaborate(spec)
+    if difference := _other_weights(lifted.network, network):
+        raise fail("value", f"--set {text}: {difference}", help="choose among what is undetermined")
+    if network == lifted.network and (spec.name, spec.init) == (lifted.spec.name, lifted.spec.init):
+        raise fail("value", f"--set {text}: changes nothing here")
+    changed = with_spec(lifted, recover(network))
+    settled = {_choice_of(override.partition("=")[0].split(".")) for override in overrides}
+    changed = replace(changed, spec=replace(changed.spec, name=spec.name, init=spec.init))
     left = (entry for entry in lifted.undetermined if entry.choice not in settled)
     return replace(changed, undetermined=tuple(left))
+
+
+def _keyed(override: str, spec: Spec) -> list[str]:
+    """An override by the name of its choice, as it is printed, with the key that a spec has."""
+    choice, _, value = override.partition("=")
+    if choice in {field.name for field in fields(BlockKeys)}:
+        return [f"block.{override}"]
+    if choice == "stride":
+        steps = zip(spec.stages, value.split(","), strict=False)
+        return [f"stages.{name}.stride={step.strip()}" for name, step in steps]
+    return [override]
+
+
+def _other_weights(a: Network, b: Network) -> str | None:
+    """The first weight in which two networks differ."""
+    ours, theirs = (
+        {f"{key}": weight_shapes(dict(network_leaves(n))[t.leaf])[t.key] for key, t in keys.items()}
+        for n, keys in ((a, state_keys(a)), (b, state_keys(b)))
+    )
+    if _same_weights(a, b):
+        return None
+    for key in {**theirs, **ours}:
+        if ours.get(key) != theirs.get(key):
+            given, asked = _size(ours.get(key)), _size(theirs.get(key))
+            return f"{key} is {given} in the file, and would be {asked}"
+    return "the file has these weights in another order"
+
+
+def _size(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else "x".join(map(str, shape))
+
+
+def _choice_of(path: Sequence[str]) -> str:
+    """The choice that an override makes: `stem` of `stem.1.pad`, `norm` of `block.norm.eps`."""
+    match path:
+        case ["block", key, *_] | ["stages", _, key, *_]:
+            return key
+        case _:
+            return path[0]
 
 
 def with_alternatives(lifted: Lifted) -> Lifted:

@@ -35,6 +35,19 @@ class Backbone:
     scopes: tuple[Scope, ...]
     scope: Scope
 
+    def continues(self, layer: Weights) -> bool:
+        """Whether a layer that is left out belongs to the trunk: a convolution of an image beside
+        the scope, or a scope that is numbered as those of the blocks are."""
+        depth = len(self.scope)
+        takes_image = layer.kind == "conv" and layer.incoming <= IMAGE
+        if takes_image and depth and layer.scope == self.scope[: depth - 1]:
+            return True
+        if layer.path[:depth] != self.scope or len(layer.path) <= depth + 1:
+            return False
+        words = {scope[depth].rstrip("0123456789") for scope in self.scopes if len(scope) > depth}
+        step = layer.path[depth]
+        return step[-1:].isdecimal() and step.rstrip("0123456789") in words
+
     def uses(self, name: str, shape: TensorShape) -> bool:
         """Whether a tensor that belongs to no known layer would take part: one inside a block, or
         a slope or factor beside the stem."""
@@ -88,6 +101,8 @@ def _blocks(
             block = block_of(scope, inside, channels, ordered=ordered)
         except SpecError:
             return
+        if channels and block.convs[0].incoming != channels:  # another network begins
+            return
         yield block
         channels = block.convs[-1].out
 
@@ -98,7 +113,11 @@ def _readings(
     blocks: Sequence[Group],
     loose: Sequence[Weights],
 ) -> Iterator[tuple[Weights, ...]]:
-    """With the norms of the stem, a norm after all blocks, or both; with and without classifier."""
+    """With the norms of the stem, a norm after all blocks, or both; with and without classifier.
+
+    No norm of the stem's width beside the stem is left out, and no classifier is read after
+    a norm that is left out.
+    """
     last = blocks[-1].convs[-1].out
     scope = _shared_scope(own)
     norms = [n for n in loose if n.kind == "norm" and n.path[: len(scope)] == scope]
@@ -111,7 +130,11 @@ def _readings(
     single = head if len(heads) == 1 and not _continues(head, loose) else []
     for classifier in [single, []] if single else [[]]:
         for more in ([*of_stem, *final], of_stem, final, []):
-            yield (*own, *more, *classifier)
+            left = [norm for norm in norms if norm not in more]
+            before = any(n.out in {c.out for c in stem} and n.scope == scope for n in left)
+            after = any(norm.out == last for norm in left)
+            if not before and not (classifier and after):
+                yield (*own, *more, *classifier)
 
 
 def _shared_scope(layers: Sequence[Weights]) -> Scope:
@@ -124,9 +147,14 @@ def _shared_scope(layers: Sequence[Weights]) -> Scope:
 
 
 def _continues(head: Sequence[Weights], loose: Sequence[Weights]) -> bool:
-    """Whether a head has more layers than one: another one in its scope, as of an MLP."""
+    """Whether a head has more layers than one: another one that takes what it gives, or stands
+    beside it in a sequence."""
     return any(
-        layer is not first and layer.scope == first.scope and layer.path[-1].isdigit()
+        layer is not first
+        and (
+            (layer.kind == "linear" and layer.incoming == first.out)
+            or (layer.scope == first.scope and layer.path[-1].isdecimal())
+        )
         for first in head
         for layer in loose
     )

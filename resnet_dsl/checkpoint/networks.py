@@ -9,6 +9,7 @@ from typing import Final
 
 from resnet_dsl.checkpoint import Recognized, recognize
 from resnet_dsl.checkpoint.backbones import Backbone, backbone_of
+from resnet_dsl.checkpoint.block_scopes import IMAGE
 from resnet_dsl.checkpoint.state_keys import (
     Weights,
     natural_order,
@@ -29,7 +30,7 @@ _PROJECTOR: Final = re.compile(r"\b_?(?:proj|pred)(?:ector|ection|iction)?\b|_(?
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class NetworkInFile:
     """A network in a file: the innermost scope that holds all its weights, and their names."""
 
     place: str
@@ -47,7 +48,7 @@ def networks_in(
     ordered: bool = True,
     whole: bool = True,
     input: Shape | None = None,
-) -> list[Network]:
+) -> list[NetworkInFile]:
     """The networks whose weights are among these, in order.
 
     `ordered` says that the names stand in the order in which the layers were created, `whole` that
@@ -62,7 +63,7 @@ def networks_in(
     if not ordered:
         names = {bare: names[bare] for bare in sorted(names, key=natural_order)}
     search = _Search(shapes, ordered, input)
-    networks = search.inside(names, whole=whole and not any(map(_PROJECTOR.search, names)))
+    networks = search.inside(names, whole=whole and not search.has_projector(names))
     if networks:
         return networks
     raise search.fault or fail("weights", "no weights of a network", help="save model.state_dict()")
@@ -77,7 +78,7 @@ class _Search:
         self.input = input
         self.fault: SpecError | None = None
 
-    def inside(self, names: Mapping[str, str], *, whole: bool = False) -> list[Network]:
+    def inside(self, names: Mapping[str, str], *, whole: bool = False) -> list[NetworkInFile]:
         """The networks under a scope; `whole` where it is the whole file."""
         layers, strange = sorted_weights(names, self.shapes)
         if self.fault and sum(layer.kind == "conv" for layer in layers) < _FEWEST_CONVS:
@@ -94,15 +95,42 @@ class _Search:
         if backbone and (used := self.used(backbone, names, strange)):
             self.fault = self.fault or fail("weights", no_layers(used))
             backbone = None
+        if backbone and not backbone.readings:
+            backbone = None
+        if backbone and (further := self.further(backbone, layers)):
+            text = f"{further[0]}, …: layers beside the blocks that no reading takes"
+            self.fault = fail("weights", text) if whole else self.fault
+            backbone = None
         alone = backbone is not None and not backbone.leaves_blocks
         if backbone and alone and (own := self.first(backbone.readings)):
             return [own]
-        inner = [n for child in _children(names) for n in self.inside(child)]
+        own = self.first(backbone.readings) if backbone and not alone else None
+        inner = [] if own is None and self.begins(names) else self.of_children(names)
+        if own and not any(own.names & other.names for other in inner):
+            inner = [own, *inner]
         if inner:
             return inner
-        if backbone and not alone and (own := self.first(backbone.readings)):
-            return [own]
         return [network] if network and _has_stem(network) else []
+
+    def of_children(self, names: Mapping[str, str]) -> list[NetworkInFile]:
+        return [network for child in _children(names) for network in self.inside(child)]
+
+    def begins(self, names: Mapping[str, str]) -> bool:
+        """Whether a convolution of images stands in a scope itself: then no scope inside is a
+        network, but a part of one."""
+        own, _ = sorted_weights(_own(names), self.shapes)
+        return any(layer.kind == "conv" and layer.incoming <= IMAGE for layer in own)
+
+    def has_projector(self, names: Mapping[str, str]) -> bool:
+        """Whether a fully connected layer is called as the heads that a network is trained by."""
+        linears = (bare for bare, name in names.items() if len(self.shapes[name]) == 2)
+        return any(map(_PROJECTOR.search, linears))
+
+    def further(self, backbone: Backbone, layers: Sequence[Weights]) -> list[str]:
+        """Layers of the trunk that its reading leaves out."""
+        own = {layer.name for layer in backbone.readings[0]}
+        left = (layer for layer in layers if layer.name not in own)
+        return [layer.name for layer in left if backbone.continues(layer)]
 
     def used(
         self, backbone: Backbone, names: Mapping[str, str], strange: Sequence[str]
@@ -118,12 +146,12 @@ class _Search:
             for bare, name in names.items()
         )
 
-    def first(self, readings: Iterable[tuple[Weights, ...]]) -> Network | None:
+    def first(self, readings: Iterable[tuple[Weights, ...]]) -> NetworkInFile | None:
         """The first reading that is a network."""
         own = (self.of(n for layer in r for n in layer.keys.values()) for r in readings)
         return next((network for network in own if network), None)
 
-    def of(self, names: Iterable[str]) -> Network | None:
+    def of(self, names: Iterable[str]) -> NetworkInFile | None:
         """The network of exactly these weights, in the order of the file."""
         wanted = set(names)
         shapes = {name: self.shapes[name] for name in self.shapes if name in wanted}
@@ -133,15 +161,15 @@ class _Search:
             self.fault = self.fault or error
             return None
         place = _shared_place(wanted)
-        return Network(place=place, recognized=recognized, names=frozenset(wanted))
+        return NetworkInFile(place=place, recognized=recognized, names=frozenset(wanted))
 
 
-def _has_stem(network: Network) -> bool:
+def _has_stem(network: NetworkInFile) -> bool:
     """Whether it begins with an image: a stage alone is no network."""
     return bool(network.recognized.lifted.spec.stem)
 
 
-def _classifiers(network: Network) -> int:
+def _classifiers(network: NetworkInFile) -> int:
     return sum(isinstance(layer, Fc) for layer in network.recognized.lifted.spec.head)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -10,7 +11,8 @@ from typing import Final, Protocol, TypeVar
 
 from resnet_dsl.checkpoint import Recognized
 from resnet_dsl.checkpoint.alternatives import with_alternatives, with_overrides
-from resnet_dsl.checkpoint.networks import Network, networks_in
+from resnet_dsl.checkpoint.networks import NetworkInFile, networks_in
+from resnet_dsl.checkpoint.state_keys import NOT_WEIGHTS, unwrapped
 from resnet_dsl.diagnostics import SpecError, fail, nearest
 from resnet_dsl.folds.weights import COUNTER, TensorShape
 from resnet_dsl.ir import Shape
@@ -28,6 +30,7 @@ WRAPPINGS: Final = (
 _OF_OPTIMIZERS: Final = frozenset(
     {"momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step", "square_avg", "sum"}
 )
+_AVERAGES: Final = re.compile(r"ema|averag|momentum|target|teacher", re.IGNORECASE)
 _LISTED: Final = 12
 _SHOWN: Final = 100
 
@@ -71,6 +74,8 @@ def open_file(path: Path, *, prefix: str | None = None, ignore: Sequence[str] = 
             raise fail("weights", f"{path}: no tensor's name matches --ignore {pattern!r}")
         for name in matching:
             kept.pop(name, None)
+    if not kept:
+        raise fail("weights", f"{path}: --ignore leaves no tensors")
     remarks = _carried_code(contents)
     return OpenedFile(path=path, contents=contents, prefix=place, tensors=kept, remarks=remarks)
 
@@ -94,7 +99,8 @@ def _place(path: Path, contents: Contents, prefix: str) -> str:
         places = listed(outermost)
         raise fail("weights", f"{path}: several scopes end in {prefix!r}: {places}")
     guess = nearest(prefix, list(scopes))
-    help = f"did you mean {guess!r}?" if guess else f"the file has {listed(_tops(scopes))}"
+    near = [scope for scope in scopes if prefix in scope.rpartition(".")[2]] or _tops(scopes)
+    help = f"did you mean {guess!r}?" if guess else f"the file has {listed(near)}"
     raise fail("weights", f"{path}: no tensor is under {prefix!r}", help=help)
 
 
@@ -131,14 +137,12 @@ def open_weights(
     """
     file = open_file(path, prefix=prefix, ignore=ignore)
     try:
-        networks = networks_in(
-            file.tensors, ordered=file.contents.ordered, whole=not file.prefix, input=input
-        )
+        networks = networks_of(file, input)
     except SpecError as error:
         raise _without_network(file, error) from None
     network, copies = chosen_part(file, networks)
-    _assert_readable(file, network)
     lifted = network.recognized.lifted
+    assert_readable(file, lifted.weights)
     if copies:
         others = ", ".join(printable(other.place) for other in copies)
         taken = Undetermined(
@@ -148,6 +152,12 @@ def open_weights(
     remarks = (*file.remarks, *remarks_on(file, network.place, network.names, network.label))
     lifted = with_alternatives(with_overrides(replace(lifted, remarks=remarks), overrides))
     return OpenedWeights(file=file, recognized=replace(network.recognized, lifted=lifted))
+
+
+def networks_of(file: OpenedFile, input: Shape | None = None) -> list[NetworkInFile]:
+    """All networks of a file; `SpecError` where there is none."""
+    ordered, whole = file.contents.ordered, not file.prefix
+    return networks_in(file.tensors, ordered=ordered, whole=whole, input=input)
 
 
 def _without_network(file: OpenedFile, error: SpecError) -> SpecError:
@@ -185,18 +195,13 @@ def _no_float(file: OpenedFile, name: str) -> SpecError:
     return fail("weights", message, help="save the model before it is quantized")
 
 
-def assert_floats(file: OpenedFile, names: Iterable[str]) -> None:
-    """Refuse weights that are whole numbers."""
-    for name in names:
-        if file.contents.tensors[name].dtype not in FLOATS:
+def assert_readable(file: OpenedFile, weights: Mapping[str, str]) -> None:
+    """Refuse weights that are whole numbers, and layers of which a tensor is left out because it
+    is of a kind that no layer has; `weights` are names in the file by ours."""
+    for key, name in weights.items():
+        if not key.endswith(COUNTER) and file.contents.tensors[name].dtype not in FLOATS:
             raise _no_float(file, name)
-
-
-def _assert_readable(file: OpenedFile, network: Network) -> None:
-    """Refuse layers of which a tensor is left out because it is of a kind that no layer has."""
-    weights = network.recognized.lifted.weights.items()
-    assert_floats(file, (name for ours, name in weights if not ours.endswith(f".{COUNTER}")))
-    layers = {name.rpartition(".")[0] for name in network.names}
+    layers = {name.rpartition(".")[0] for name in weights.values()}
     for name, kind in file.contents.unreadable.items():
         if name.rpartition(".")[0] in layers:
             raise fail("weights", f"{file.path}: {printable(name)} is a {kind}")
@@ -234,16 +239,35 @@ def chosen_part(file: OpenedFile, parts: Sequence[_P]) -> tuple[_P, list[_P]]:
     while all(len(s) > shared and s[shared] == steps[0][shared] for s in steps):
         shared += 1
     kinds = [s[shared] if len(s) > shared else "" for s in steps]
-    if all(kind in WRAPPINGS for kind in kinds):
+    if all(kind in WRAPPINGS for kind in kinds) and _are_copies(file, distinct, shared + 1):
         order = sorted(zip(kinds, distinct, strict=True), key=lambda p: WRAPPINGS.index(p[0]))
         first, *copies = (part for _, part in order)
         return first, copies
     places = [f"{printable(part.place) or 'the file'} is {part.label}" for part in distinct]
-    raise fail(
-        "weights",
-        f"{file.path}: holds {len(distinct)} networks: {listed(places)}",
-        help=f"say which one: --weights-key {printable(distinct[0].place)}",
+    likeliest = sorted(distinct, key=lambda part: bool(_AVERAGES.search(part.place)))
+    first_place, second = (printable(part.place) for part in likeliest[:2])
+    help = f"say which one: --weights-key {first_place}"
+    if not first_place:
+        help = f"leave the other one out: --ignore '{second}.*'"
+    message = f"{file.path}: holds {len(distinct)} networks: {listed(places)}"
+    raise fail("weights", message, help=help)
+
+
+def _are_copies(file: OpenedFile, parts: Sequence[_Part], depth: int) -> bool:
+    """Whether parts have the same names and shapes below so many scopes; a classifier may be
+    missing in some."""
+    tensors = file.contents.tensors
+    below = [
+        {unwrapped(".".join(n.split(".")[depth:])): tensors[n].shape for n in part.names}
+        for part in parts
+    ]
+    places = {part.place.split(".")[depth - 1] for part in parts}
+    fewest = min(below, key=len)
+    alike = all(
+        fewest.items() <= names.items() and len(names) - len(fewest) <= len(("weight", "bias"))
+        for names in below
     )
+    return len(places) == len(parts) and alike
 
 
 def _same_tensors(file: OpenedFile, part: _Part, other: _Part) -> bool:
@@ -265,21 +289,29 @@ def remarks_on(
 ) -> Iterator[str]:
     """Which weights of a file were taken, what else is in it, and what was computed."""
     tensors = file.contents.tensors
-    counters = {"total_ops", "total_params"}
-    left = [n for n in tensors if n not in names and n.rpartition(".")[2] not in counters]
+    own = {_bytes_of(tensors[name]) for name in names}
+    others = (n for n in tensors if n not in names and n.rpartition(".")[2] not in NOT_WEIGHTS)
+    left = [name for name in others if _bytes_of(tensors[name]) not in own]
     if left:
         yield f"weights of: {printable(place) or 'the file'}" + (f", {label}" if label else "")
-        yield f"left out: {len(left)} tensors: {listed(left)}"
+        scopes = {scope for name in names for scope in _scopes(name)}
+        yield f"left out: {len(left)} tensors: {listed(_outermost(left, scopes))}"
     unreadable = [f"{name} ({kind})" for name, kind in file.contents.unreadable.items()]
     if unreadable:
         yield f"not readable: {listed(unreadable)}"
     rules = [tensor.rule for n in names if isinstance(tensor := tensors[n], FoldedTensor)]
     for rule in sorted(set(rules)):
         yield f"folded: {rules.count(rule)} weights ({rule})"
-    inside = {scope for name in tensors for scope in _scopes(name)}
+    inside = {*file.contents.unreadable, *(s for name in tensors for s in _scopes(name))}
     beside = [f"{n} ({kind})" for n, kind in file.contents.beside(place) if n not in inside]
     if beside:
         yield f"beside the weights: {listed([printable(text) for text in beside])}"
+
+
+def _outermost(names: Iterable[str], scopes: Set[str]) -> list[str]:
+    """Names by the outermost scope of theirs that is none of these."""
+    groups = (next((s for s in _scopes(name) if s not in scopes), name) for name in names)
+    return list(dict.fromkeys(groups))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -46,6 +46,8 @@ from resnet_dsl.notation.terms import (
 
 LARGE_IMAGE: Final = 224
 SMALL_IMAGE: Final = 32
+_MANY_CLASSES: Final = 1000
+"""Those of ImageNet: networks for small images have fewer."""
 _GROUPS: Final = GroupNorm().groups
 
 
@@ -53,7 +55,8 @@ def spec_of(parts: Parts) -> Spec:
     """The spec that gives such weights, in the defaults of its family."""
     order = orders(parts)[0]
     stages = list(_stages(parts, order))
-    small = [conv.kernel for conv in parts.stem] == [3]
+    classes = parts.head[-1].out if parts.head else 0
+    small = [conv.kernel for conv in parts.stem] == [3] and classes < _MANY_CLASSES
     side = SMALL_IMAGE if small else LARGE_IMAGE
     channels = parts.stem[0].incoming if parts.stem else parts.blocks[0].convs[0].incoming
     biases = {conv.has_bias for block in parts.blocks for conv in block.projection}

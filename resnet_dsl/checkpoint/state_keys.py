@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["conv", "linear", "norm", "se", "eca"]
 _WRAPPING: Final = re.compile(
     r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 )
-_NOT_WEIGHTS: Final = {
+NOT_WEIGHTS: Final = {
     "n_averaged",
     "total_ops",
     "total_params",
@@ -82,7 +82,7 @@ def stripped(names: Iterable[str]) -> dict[str, str]:
     bare_names: dict[str, str] = {}
     for name in names:
         bare = unwrapped(name)
-        if bare.rpartition(".")[2] in _NOT_WEIGHTS:
+        if bare.rpartition(".")[2] in NOT_WEIGHTS:
             continue
         if bare.count(".") > _DEEPEST:
             raise fail("weights", f"{bare[:_SHOWN]}…: modules of more than {_DEEPEST} levels")
@@ -102,7 +102,7 @@ def stripped(names: Iterable[str]) -> dict[str, str]:
 def natural_order(name: str) -> list[tuple[bool, int, str]]:
     """`layer.2` before `layer.10`: the order of names where a file keeps none."""
     pieces = re.split(r"(\d+)", name)
-    return [(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces]
+    return [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
 
 
 def weights_of(names: Mapping[str, str], shapes: Mapping[str, TensorShape]) -> list[Weights]:

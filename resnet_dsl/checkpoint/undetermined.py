@@ -51,7 +51,9 @@ def choices(spec: Spec, *, projection_told: bool, named: bool) -> Iterator[Undet
     yield Undetermined("output_stride", "as it strides", "dilation instead of strides")
     if shortcuts != "none":
         yield Undetermined("drop_path", f"{spec.drop_path:g}")
-    yield Undetermined("head", "; ".join(map(format_layer, spec.head)), "pools and dropout")
+    yield Undetermined(
+        "head", "; ".join(map(format_layer, spec.head)), "pools, activations and dropout"
+    )
 
 
 def _of_blocks(shortcuts: str, *, named: bool) -> Iterator[Undetermined]:

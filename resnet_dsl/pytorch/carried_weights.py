@@ -26,5 +26,5 @@ def carried(
         if own[tensor] in lifted.weights:
             renamed[name] = state[lifted.weights[own[tensor]]]
         elif tensor.key == COUNTER:
-            renamed[name] = torch.zeros((), dtype=torch.int64)
+            renamed[name] = torch.zeros((), dtype=torch.int64, device="cpu")
     return renamed

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from torch import Tensor
 
-from resnet_dsl.checkpoint.networks import networks_in
 from resnet_dsl.checkpoint.opened import (
     OpenedFile,
-    assert_floats,
+    assert_readable,
     chosen_part,
+    networks_of,
     open_file,
     remarks_on,
 )
-from resnet_dsl.checkpoint.state_keys import unwrapped
-from resnet_dsl.diagnostics import Diagnostic, SpecError
+from resnet_dsl.checkpoint.state_keys import NOT_WEIGHTS, unwrapped
+from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
 from resnet_dsl.folds.weights import COUNTER, TensorShape
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.naming import Naming, has_whole_files, state_keys
 from resnet_dsl.pytorch.building import build_model
-from resnet_dsl.pytorch.modules import Net
+from resnet_dsl.pytorch.modules import Device, DType, Net
 from resnet_dsl.pytorch.stored_tensors import tensors_of
 from resnet_dsl.pytorch.weights import stored_tensors
 from resnet_dsl.report.differences import diff
@@ -32,6 +33,7 @@ from resnet_dsl.sources.resolve import Resolved
 from resnet_dsl.weight_files.formats import printable
 
 _LISTED: Final = 5
+_CLASSIFIER: Final = "fc."
 _MOSTLY: Final = 0.9
 """Of a model's keys: where more of them fit, the others are the fault, not the network."""
 
@@ -43,6 +45,7 @@ class _Fit:
     place: str
     keys: Mapping[str, str]
     faults: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def names(self) -> Set[str]:
@@ -50,7 +53,7 @@ class _Fit:
 
     @property
     def label(self) -> str:
-        return "such a network"
+        return "the spec's network"
 
 
 def load_weights(
@@ -60,24 +63,29 @@ def load_weights(
     *,
     prefix: str | None = None,
     ignore: Sequence[str] = (),
+    needed: Set[str] | None = None,
 ) -> tuple[str, ...]:
     """Fill a model from a file; what is beside its weights there is told in remarks.
 
     Wrappings, `prefix` and `ignore` are those of `lift_checkpoint`. The names are those of the
     model, or of any other library with the same network. Counters of batches may be missing, and
-    what files of a library do not have stays as it is. Raises `SpecError` that says which network
-    the file has instead, or which keys do not fit; then the model is as it was.
+    what files of a library do not have stays as it is; of the others, the `needed` keys must be
+    there, all by default. Raises `SpecError` that says which network the file has instead, or which
+    keys do not fit; then the model is as it was.
     """
     file = open_file(path, prefix=prefix, ignore=ignore)
     own = model.state_dict()
+    if any(tensor.is_meta for tensor in own.values()):
+        raise fail("device", "the meta device has no weights to load")
     required = {key for key in stored_tensors(model, naming) if not _is_counter(key)}
+    required &= needed if needed is not None else required
     fit = _by_names(file, own, required)
     if fit.faults:
-        fit = _by_network(file, model, naming, fit)
-    assert_floats(file, (name for key, name in fit.keys.items() if not _is_counter(key)))
+        fit = _by_network(file, model, naming, fit, required)
+    assert_readable(file, fit.keys)
     state = tensors_of(file.contents, fit.keys.values())
     model.load_state_dict({key: state[name] for key, name in fit.keys.items()}, strict=False)
-    return (*file.remarks, *remarks_on(file, fit.place, fit.names))
+    return (*file.remarks, *fit.remarks, *remarks_on(file, fit.place, fit.names))
 
 
 def build_loaded(
@@ -85,20 +93,26 @@ def build_loaded(
     weights: str | Path | None,
     prefix: str | None,
     ignore: Sequence[str],
-    **options: Any,
+    seed: int | None,
+    init: bool,
+    naming: Naming,
+    features: Sequence[str] | None,
+    device: Device | None,
+    dtype: DType | None,
 ) -> Net:
-    """`resnet_dsl.build`, of a source that is resolved already; `options` are `build_model`'s."""
+    """`resnet_dsl.build`; a model for features needs the weights of their layers alone."""
+    build = partial(build_model, resolved, naming=naming, device=device, dtype=dtype)
     if weights is None:
-        return build_model(resolved, **options)
-    naming, features = options["naming"], options.pop("features")
-    options["init"] = not has_whole_files(naming)
-    model = build_model(resolved, **options)
-    load_weights(model, Path(weights), naming, prefix=prefix, ignore=ignore)
+        return build(seed=seed, init=init, features=features)
+    file = Path(weights)
+    model = build(seed=seed, init=not has_whole_files(naming))
     if features is None:
+        load_weights(model, file, naming, prefix=prefix, ignore=ignore)
         return model
-    part = build_model(resolved, features=features, **options | {"init": False})
-    state = model.state_dict()
-    part.load_state_dict({key: state[key] for key in part.state_dict()})
+    part = build(init=False, features=features)
+    keys = set(part.state_dict())
+    load_weights(model, file, naming, prefix=prefix, ignore=ignore, needed=keys)
+    part.load_state_dict({key: value for key, value in model.state_dict().items() if key in keys})
     return part
 
 
@@ -109,6 +123,11 @@ def _is_counter(key: str) -> bool:
 def _by_names(file: OpenedFile, own: Mapping[str, Tensor], required: set[str]) -> _Fit:
     """The scope whose names are the model's; where there is none, the nearest and its faults."""
     bare = {name: unwrapped(name) for name in file.tensors}
+    by_key: dict[str, str] = {}
+    for name, key in bare.items():
+        if by_key.setdefault(key, name) != name:
+            text = f"{by_key[key]} and {name} become one key when wrappers are removed"
+            raise fail("weights", f"{file.path}: {printable(text)}")
     fits = [_fit(scope, bare, file, own, required) for scope in _scopes(bare, required)]
     whole = [fit for fit in fits if not fit.faults]
     if whole:
@@ -137,7 +156,7 @@ def _fit(
     keys = {key: inside[key] for key in own if key in inside}
     missing = [key for key in own if key in required and key not in inside]
     unknown = [
-        key for key in inside if key not in own and not key.endswith(("total_ops", "total_params"))
+        key for key in inside if key not in own and key.rpartition(".")[2] not in NOT_WEIGHTS
     ]
     faults = []
     if missing:
@@ -182,41 +201,53 @@ def _few(keys: Sequence[str]) -> str:
 # ---------------------------------------------------------------- by the network in the file
 
 
-def _by_network(file: OpenedFile, model: Net, naming: Naming, fit: _Fit) -> _Fit:
+def _by_network(
+    file: OpenedFile, model: Net, naming: Naming, fit: _Fit, required: Set[str]
+) -> _Fit:
     """The names of the same network in a file, however they are called there.
 
     Raises `SpecError`: the file has another network, or keys that do not fit.
     """
     try:
-        networks = networks_in(file.tensors, ordered=file.contents.ordered)
+        networks = networks_of(file)
     except SpecError:
         raise _misfits(file, fit) from None
-    keys = {tensor: key for key, tensor in state_keys(model.network).items()}
-    ours = {key: keys[t] for key, t in state_keys(model.network, naming).items()}
+    by_tensor = {tensor: key for key, tensor in state_keys(model.network).items()}
+    ours = {key: by_tensor[t] for key, t in state_keys(model.network, naming).items()}
     sizes = {ours[key]: tuple(value.shape) for key, value in model.state_dict().items()}
-    fitting = [n for n in networks if _fits(n.recognized.lifted, file.tensors, sizes)]
+    needed = {ours[key]: sizes[ours[key]] for key in required}
+    fitting = [n for n in networks if _fits(n.recognized.lifted, file.tensors, sizes, needed)]
     if fitting:
         network = chosen_part(file, fitting)[0]
-        theirs = network.recognized.lifted.weights
-        return _Fit(network.place, {k: theirs[o] for k, o in ours.items() if o in theirs})
+        lifted = network.recognized.lifted
+        keys = {key: lifted.weights[o] for key, o in ours.items() if o in lifted.weights}
+        orders = (str(entry) for entry in lifted.undetermined if entry.choice == "order")
+        remarks = tuple(f"undetermined: {order}" for order in orders)
+        return _Fit(network.place, keys, remarks=remarks)
+    network = chosen_part(file, networks)[0]
     alike = [k for k, name in fit.keys.items() if file.tensors[name] == sizes[ours[k]]]
     if len(alike) > _MOSTLY * len(ours):
         raise _misfits(file, fit)
-    network = chosen_part(file, networks)[0]
     difference = _first_difference(network.recognized.lifted.spec, model.spec)
     if difference is None:
         raise _misfits(file, fit)
     message = f"{file.path}: is {network.label}, not the network of the spec: {difference}"
-    help = f"resnet-dsl lift {file.path} prints its spec"
+    part = f" --weights-key {file.prefix}" if file.prefix else ""
+    help = f"resnet-dsl lift {file.path}{part} prints its spec"
     raise SpecError([Diagnostic(code="weights", message=message, help=help)])
 
 
 def _fits(
-    lifted: Lifted, shapes: Mapping[str, TensorShape], sizes: Mapping[str, TensorShape]
+    lifted: Lifted,
+    shapes: Mapping[str, TensorShape],
+    sizes: Mapping[str, TensorShape],
+    needed: Mapping[str, TensorShape],
 ) -> bool:
-    """Whether the weights of a lifted network are those of a model, key by key."""
+    """Whether the weights of a lifted network are those of a model, at least the needed ones; a
+    classifier that the model does not have is left out."""
     theirs = {k: shapes[n] for k, n in lifted.weights.items() if not _is_counter(k)}
-    return theirs == {key: size for key, size in sizes.items() if not _is_counter(key)}
+    body = {key: size for key, size in theirs.items() if not key.startswith(_CLASSIFIER)}
+    return needed.items() <= theirs.items() and body.items() <= sizes.items()
 
 
 def _first_difference(theirs: Spec, own: Spec) -> str | None:

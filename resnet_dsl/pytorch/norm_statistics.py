@@ -22,7 +22,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from resnet_dsl.checkpoint.alternatives import Alternative, alternatives, with_spec
+from resnet_dsl.checkpoint.alternatives import Alternative, open_choices, with_spec
 from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.spec import Spec
@@ -39,9 +39,9 @@ LIKENESS: Final = 0.02
 those of training; where it is larger, `RATIO` grows with it."""
 _FLOOR: Final = 3e-4
 """A divergence of chance, which is added to every one."""
-_CROPS: Final = (16, 256)
+_CROPS: Final = (8, 256)
 """Crops in a batch: fewest and most; between them, as many as cost `_WORK` MACs."""
-_WORK: Final = 6e10
+_WORK: Final = 3e10
 _COSTLIEST: Final = 5
 """Times the MACs of the network: alternatives that cost more are not run."""
 _DEAD: Final = 1e-10
@@ -120,7 +120,7 @@ class _Trial:
         """For each norm in the order of computation; none where the network costs too much."""
         if network_cost(lifted.network).macs > self.most_macs:
             return []
-        model = build_model(resolve(lifted.network), init=False)
+        model = build_model(resolve(lifted.network), init=False, device="cpu", dtype=torch.float32)
         state = carried(lifted, self.state)
         model.load_state_dict({key: value.float() for key, value in state.items()})
         divergences: list[float] = []
@@ -136,7 +136,9 @@ class _Trial:
         if size not in self.batches:
             self.batches[size] = crops(self.images, size, count=self.count)
         mean, deviation = (
-            torch.tensor(values[: size.channels]).view(1, -1, 1, 1)
+            torch.tensor(values[: size.channels], device="cpu", dtype=torch.float32).view(
+                1, -1, 1, 1
+            )
             for values in _NORMALIZATIONS[self.normalization]
         )
         return (self.batches[size] - mean) / deviation
@@ -167,7 +169,7 @@ def _normalization(trial: _Trial, lifted: Lifted) -> int:
 
 def _likeness(trial: _Trial, lifted: Lifted) -> float:
     """How far the images are from those of training, by the norm that few choices reach."""
-    values = alternatives(lifted.spec).get("weights", ())
+    values = open_choices(lifted).get("weights", ())
     networks = [lifted, *(with_spec(lifted, each.spec) for each in values)]
     return min(trial.divergences(network)[0] for network in networks)
 
@@ -178,7 +180,7 @@ def _likeness(trial: _Trial, lifted: Lifted) -> float:
 def _improved(trial: _Trial, lifted: Lifted) -> Lifted:
     """The choices that fit far better than those of the family, the clearest first."""
     for _ in range(_ROUNDS):
-        singles = [[each.spec for each in v] for v in alternatives(lifted.spec).values()]
+        singles = [[each.spec for each in v] for v in open_choices(lifted).values()]
         nearest = _nearest(trial, lifted, singles)
         if not _is_far_nearer(trial, nearest, lifted):
             nearest = _nearest(trial, lifted, [[spec] for spec in _pairs(trial, lifted)])
@@ -204,7 +206,7 @@ def _is_far_nearer(trial: _Trial, candidate: Lifted, lifted: Lifted) -> bool:
 
 def _pairs(trial: _Trial, lifted: Lifted) -> Iterable[Spec]:
     """Specs that differ in two choices which act together, of the nearest values of each."""
-    own = alternatives(lifted.spec)
+    own = open_choices(lifted)
     near = {
         choice: _ranked(trial, lifted, own[choice][1:])[:_NEAREST]
         for choice in _TOGETHER
@@ -212,7 +214,9 @@ def _pairs(trial: _Trial, lifted: Lifted) -> Iterable[Spec]:
     }
     for first, second in combinations(near, 2):
         for (_, a), (_, b) in product(near[first], near[second]):
-            further = {each.value: each for each in alternatives(a.spec).get(second, ())}
+            further = {
+                each.value: each for each in open_choices(with_spec(lifted, a.spec)).get(second, ())
+            }
             if b.value in further:
                 yield further[b.value].spec
 
@@ -230,7 +234,7 @@ def _ranked(
 
 def _judgements(trial: _Trial, lifted: Lifted) -> tuple[Undetermined, ...]:
     """Each undetermined choice with the value that it has now, and what speaks for it."""
-    values = alternatives(lifted.spec)
+    values = open_choices(lifted)
     return tuple(
         _judgement(trial, lifted, entry, values[entry.choice]) if entry.choice in values else entry
         for entry in lifted.undetermined
@@ -245,4 +249,10 @@ def _judgement(
     others = [Evidence(each.value, distance) for distance, each in ranked if each.value != own]
     decided = all(other.distance > trial.ratio * own_distance for other in others)
     evidence = (Evidence(own, own_distance), *others)
-    return replace(entry, default=own, evidence=evidence, decided=decided)
+    return replace(
+        entry,
+        default=own,
+        alternatives=tuple(each.value for each in values[1:]),
+        evidence=evidence,
+        decided=decided,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from resnet_dsl.diagnostics import fail
+from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.ir import Shape
 
 SHIPPED: Final = "skimage"
@@ -39,8 +39,8 @@ def crops(images: str | Path, size: Shape, *, count: int, seed: int = 0) -> Tens
     paths = list(_paths(images))
     if not paths:
         raise fail("file", f"{images}: no images", help=f"of {', '.join(sorted(_SUFFIXES))}")
-    generator = torch.Generator().manual_seed(seed)
-    photographs = [_photograph(path) for path in paths[:count]]
+    generator = torch.Generator("cpu").manual_seed(seed)
+    photographs = list(_readable(paths[:count]))
     drawn = [_crop(photographs[i % len(photographs)], size, generator) for i in range(count)]
     batch = torch.stack(drawn)
     return batch if size.channels == 3 else batch.mean(dim=1, keepdim=True)
@@ -54,9 +54,22 @@ def _paths(images: str | Path) -> Iterator[Path]:
         yield from (Path(str(folder / name)) for name in _PHOTOGRAPHS)
         return
     if not os.path.isdir(images):
-        raise fail("file", f"{images}: no such folder")
+        kind = "is no folder" if os.path.exists(images) else "no such folder"
+        raise fail("file", f"{images}: {kind}", help="--images takes a folder of photographs")
     images_in = (p for p in sorted(Path(images).rglob("*")) if p.suffix.lower() in _SUFFIXES)
     yield from (path for path, _ in zip(images_in, range(_MOST_FILES), strict=False))
+
+
+def _readable(paths: Sequence[Path]) -> Iterator[Tensor]:
+    """The images that can be read; `SpecError` where none can."""
+    faults: list[SpecError] = []
+    for path in paths:
+        try:
+            yield _photograph(path)
+        except SpecError as error:
+            faults.append(error)
+    if len(faults) == len(paths):
+        raise faults[0]
 
 
 def _photograph(path: Path) -> Tensor:
@@ -73,8 +86,8 @@ def _photograph(path: Path) -> Tensor:
             data = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
             width, height = pixels.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise fail("file", f"{path}: no image: {reason}") from None
+        reason = type(error).__name__ if isinstance(error, OSError) else str(error)
+        raise fail("file", f"{path}: no image that Pillow reads: {reason}") from None
     return data.view(height, width, 3).permute(2, 0, 1).float() / 255
 
 
@@ -82,14 +95,14 @@ def _crop(photograph: Tensor, size: Shape, generator: torch.Generator) -> Tensor
     """A square of random side and place, mirrored every other time, at the network's size."""
     shorter = min(photograph.shape[1:])
     low, high = _SCALES
-    scale = low + (high - low) * float(torch.rand((), generator=generator))
+    scale = low + (high - low) * float(torch.rand((), generator=generator, device="cpu"))
     side = max(1, int(shorter * scale))
     top, left = (
-        int(torch.randint(0, length - side + 1, (), generator=generator))
+        int(torch.randint(0, length - side + 1, (), generator=generator, device="cpu"))
         for length in photograph.shape[1:]
     )
     crop = photograph[None, :, top : top + side, left : left + side]
     crop = torch.nn.functional.interpolate(
         crop, size=(size.height, size.width), mode="bilinear", antialias=True
     )[0]
-    return crop.flip(-1) if torch.rand((), generator=generator) < 0.5 else crop
+    return crop.flip(-1) if torch.rand((), generator=generator, device="cpu") < 0.5 else crop

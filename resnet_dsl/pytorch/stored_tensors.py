@@ -49,7 +49,7 @@ def _plain(name: str, stored: StoredTensor, copies: _Copies) -> Tensor:
     size = ITEM_SIZES[stored.dtype]
     length = len(stored.data) - len(stored.data) % size
     if not length:
-        return torch.empty(stored.shape, dtype=dtype)
+        return torch.empty(stored.shape, dtype=dtype, device="cpu")
     with warnings.catch_warnings(action="ignore"):  # of bytes that cannot be written to
         raw = torch.frombuffer(stored.data, dtype=torch.uint8, count=length)
     if stored.data.readonly or raw.data_ptr() % size:

@@ -47,11 +47,13 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedLift:
-    """What was lifted, and its YAML; how many tensors fit it; for models, how outputs differ."""
+    """What was lifted, and its YAML; how many tensors fit it, of how many in the file; for models,
+    how outputs differ."""
 
     lifted: Lifted
     text: str
     tensors: int | None = None
+    of_tensors: int | None = None
     verified: Verified | None = None
 
 
@@ -108,7 +110,8 @@ def _lifted(
     """What a source is lifted to, its tensors by name, and its model unless it is a file."""
     if path is not None:
         checkpoint = read(path, shape, **of_files)
-        return _with_text(checkpoint.lifted, source, path.stem), checkpoint.state, None
+        result = _with_text(checkpoint.lifted, source, path.stem)
+        return replace(result, of_tensors=checkpoint.tensors), checkpoint.state, None
     if any(of_files.values()):
         options = "--weights-key, --ignore, --set and --images"
         raise fail("source", f"{source}: no file of weights, and {options} are for files alone")
@@ -240,5 +243,7 @@ def notes(result: VerifiedLift) -> list[str]:
             f"largest difference {verified.difference:.3g}"
         )
     elif result.tensors is not None:
-        lines.append(f"verified: the spec takes all {result.tensors} tensors")
+        whole = result.of_tensors in (None, result.tensors)
+        taken = f"all {result.tensors}" if whole else f"{result.tensors} of {result.of_tensors}"
+        lines.append(f"verified: the spec takes {taken} tensors")
     return lines

@@ -51,10 +51,21 @@ def save_state(state: Mapping[str, Tensor], path: Path) -> None:
     with whole(path) as draft, _writing(path):
         draft.touch()  # the system's message about a bad place is clearer than those of the formats
         if path.suffix == ".safetensors":
-            contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
-            save_file(contiguous, draft, metadata={"format": "pt"})
+            save_file(_apart(state), draft, metadata={"format": "pt"})
         else:
             torch.save(state, draft)
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous tensors, each in memory of its own, as safetensors stores them."""
+    apart: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in state.items():
+        place = tensor.untyped_storage().data_ptr()
+        shared = place in places and tensor.numel() > 0
+        apart[name] = tensor.contiguous().clone() if shared else tensor.contiguous()
+        places.add(place)
+    return apart
 
 
 @contextmanager

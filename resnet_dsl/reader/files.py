@@ -24,10 +24,20 @@ def check_place(path: Path, *, force: bool = True, inputs: Iterable[Path] = ()) 
         raise fail("file", f"{path}: no such folder")
     if os.path.isdir(path):
         raise fail("file", f"{path}: is a folder")
-    if any(real(path) == real(other) for other in inputs):
-        raise fail("file", f"{path}: is the file that is read", help="write to another one")
-    if not force and os.path.exists(path) and os.path.isfile(path):
+    if any(_reads(other, path) for other in inputs):
+        raise fail("file", f"{path}: is read or written here already", help="write to another file")
+    if not force and os.path.isfile(path):
         raise fail("file", f"{path}: exists already", help="--force writes over it")
+
+
+def _reads(source: Path, path: Path) -> bool:
+    """Whether a file may be one of those that a source is read from: itself, or one of the files
+    in a folder or beside an index."""
+    if real(source) == real(path):
+        return True
+    several = source.name.endswith(".index.json") or "-of-" in source.stem
+    folder = source if source.is_dir() else source.parent if several else None
+    return folder is not None and os.path.exists(path) and real(path).parent == real(folder)
 
 
 @contextmanager

@@ -80,8 +80,8 @@ def archive(view: memoryview) -> Archive:
     try:
         file = ZipFile(cast("IO[bytes]", ViewStream(view)))
         entries = file.infolist()
-    except (BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
-        raise FormatError(f"it is cut off or damaged: {str(error).lower()}") from None
+    except (BadZipFile, ValueError, OSError, NotImplementedError, struct.error):
+        raise FormatError("it is cut off or damaged") from None
     names = [entry.filename.replace("\\", "/") for entry in entries]
     if len(set(names)) < len(names):
         raise FormatError("it has two entries of one name")

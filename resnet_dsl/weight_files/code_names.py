@@ -24,7 +24,7 @@ _PROGRAM_MODULES: Final = frozenset(
 """Modules that reach out of the program, or make functions."""
 _PLAIN_IN_PROGRAM_MODULES: Final = {("types", "SimpleNamespace"), ("io", "BytesIO")}
 _PLAIN_FUNCTIONS: Final = frozenset(
-    """_array_reconstructor _frombuffer _get_thnn_function_backend _new_Index
+    """_array_reconstructor _frombuffer _get_layout _get_thnn_function_backend _new_Index
     _rebuild_device_tensor_from_cpu_tensor _rebuild_device_tensor_from_numpy
     _rebuild_meta_tensor_no_storage _rebuild_nested_tensor _rebuild_qtensor
     _rebuild_sparse_csr_tensor _rebuild_sparse_tensor _rebuild_wrapper_subclass _reconstruct

@@ -16,7 +16,6 @@ from resnet_dsl.weight_files.folded import FoldedTensor, folded
 from resnet_dsl.weight_files.formats import (
     HELP,
     is_file,
-    is_safetensors,
     printable,
     read_bytes,
     read_file,
@@ -24,6 +23,7 @@ from resnet_dsl.weight_files.formats import (
 )
 from resnet_dsl.weight_files.numpy_files import array_of
 from resnet_dsl.weight_files.rebuilding import variable
+from resnet_dsl.weight_files.tensorflow_names import torch_names
 from resnet_dsl.weight_files.values import FormatError, Record, StoredTensor, Value, type_name
 
 _DEEPEST: Final = 150
@@ -74,11 +74,12 @@ class Contents:
 def read_contents(path: Path) -> Contents:
     """The tensors in a file and what stands beside them; `SpecError` where it has none."""
     loaded = read_file(path)
-    contents = Contents(path=path, ordered=not is_safetensors(path), code=loaded.code)
+    contents = Contents(path=path, ordered=loaded.ordered, code=loaded.code)
     try:
         size = path.stat().st_size
         _Walk(contents, _COST + 2 * size).visit(loaded.value, "", 0, ())
-        contents.tensors = folded(contents.tensors)
+        stored = {n: t for n, t in contents.tensors.items() if isinstance(t, StoredTensor)}
+        contents.tensors = folded(torch_names(stored))
     except (FormatError, MemoryError, RecursionError) as error:
         raise unreadable(path, error) from None
     if not contents.tensors:

@@ -67,6 +67,8 @@ def folded(
                 if (place != ending and not place.endswith(f".{ending}")) or place in parts:
                     continue
                 scope = place[: len(place) - len(ending)]
+                if f"{scope}{name}" in tensors:  # as code keeps weights from before training
+                    continue
                 places = [f"{scope}{form.format(name)}" for form in forms]
                 stored = [tensors.get(part) for part in places]
                 given = tuple(t for t in stored if isinstance(t, StoredTensor))

@@ -11,7 +11,7 @@ from resnet_dsl.diagnostics import SpecError, fail
 from resnet_dsl.weight_files.archives import START, archive
 from resnet_dsl.weight_files.numpy_files import MAGIC, read_npy, read_npz
 from resnet_dsl.weight_files.safetensors_files import opens_safetensors, read_safetensors
-from resnet_dsl.weight_files.sharded import INDEX, index_of, read_sharded
+from resnet_dsl.weight_files.sharded import index_of, read_sharded
 from resnet_dsl.weight_files.streams import mapped
 from resnet_dsl.weight_files.torch_files import Loaded, read_pickle, read_torch_zip
 from resnet_dsl.weight_files.values import FormatError
@@ -78,7 +78,7 @@ def read_file(path: Path) -> Loaded:
                 code.update(dict.fromkeys(loaded.code))
                 return loaded.value
 
-            return Loaded(read_sharded(index, read), tuple(code))
+            return Loaded(read_sharded(index, read), tuple(code), ordered=False)
         return _read(path)
     except OSError as error:
         raise fail("file", f"{path}: {(error.strerror or 'unreadable').lower()}") from None
@@ -93,7 +93,7 @@ def unreadable(path: Path, error: Exception) -> SpecError:
 
 
 def _file_in(folder: Path) -> Path:
-    """The weights in a folder, as transformers and accelerate lay them down."""
+    """The weights in a folder, under the names that transformers and accelerate give it."""
     for name in _IN_FOLDERS:
         if (folder / name).is_file():
             return folder / name
@@ -106,21 +106,13 @@ def _file_in(folder: Path) -> Path:
     raise fail("file", f"{folder}: a folder without {', '.join(_IN_FOLDERS)}")
 
 
-def is_safetensors(path: Path) -> bool:
-    """Whether a file is of a format that keeps no order of its tensors."""
-    if path.is_dir() or path.name.endswith(INDEX):
-        return True
-    with path.open("rb") as file:
-        return opens_safetensors(file.read(9))
-
-
 def _read(path: Path) -> Loaded:
     view = mapped(path)
     start = bytes(view[:300])
     if not start:
         raise FormatError("it is empty")
     if opens_safetensors(start):
-        return Loaded(read_safetensors(path, view))
+        return Loaded(read_safetensors(path, view), ordered=False)  # sorted by the library
     for pattern, what, help in _OTHERS:
         if pattern.match(start):
             raise fail("weights", f"{path}: no weights can be read: it is {what}", help=help)

@@ -41,7 +41,7 @@ def read_safetensors(path: Path, view: memoryview) -> dict[str, object]:
         with safe_open(path, framework="numpy"):
             pass
     except (SafetensorError, ValueError) as error:
-        raise FormatError(str(error)) from None
+        raise FormatError(f"it is cut off or damaged: {error}") from None
     [length] = struct.unpack_from("<Q", view)
     try:
         header = json.loads(bytes(view[8 : 8 + length]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from resnet_dsl.weight_files.archives import START, Archive, archive
@@ -35,12 +36,16 @@ _EXPORTED_TYPES: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file holds, and the names in it that would run code."""
+    """What a file holds, and the names in it that would run code.
 
-    def __init__(self, value: object, code: tuple[str, ...] = ()) -> None:
-        self.value = value
-        self.code = code
+    `ordered` says that tensors stand in the order in which they were created.
+    """
+
+    value: object
+    code: tuple[str, ...] = ()
+    ordered: bool = True
 
 
 def read_torch_zip(entries: Archive, nested: Find | None = None) -> Loaded:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from resnet_dsl import SpecError, build, lift_checkpoint
 from resnet_dsl.sources.lifted import Lifted
@@ -63,3 +64,66 @@ def assert_backbone(lifted: Lifted, layout: Layout, part: str, blocks: int) -> N
     outside = [name for name in names if part and not name.startswith(f"{part}.")]
     assert all(_CLASSIFIER.search(name) for name in outside)
     assert set(lifted.weights) <= set(build(lifted.network, device="meta").state_dict())
+
+
+# ---------------------------------------------------------------- what must not be left out
+
+
+def resnet(seed: int, name: str = "cifar/resnet20") -> dict[str, Tensor]:
+    return build(name, seed=seed).state_dict()
+
+
+def under(scope: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{scope}.{key}": value for key, value in state.items()}
+
+
+SPREAD: dict[str, tuple[dict[str, Tensor], str]] = {
+    "a stage without shortcuts after the blocks": (
+        {**resnet(0), "layer4.0.weight": torch.zeros(64, 64, 3, 3)},
+        "layer4.0, …: layers beside the blocks that no reading takes",
+    ),
+    "a norm between the stem and the blocks": (
+        {**resnet(0), "norm.weight": torch.zeros(16), "norm.bias": torch.zeros(16)},
+        "norm: weights of a network that no spec can express",
+    ),
+    "a stem outside the scope that looks like a network": (
+        {
+            "conv_stem.weight": torch.zeros(16, 3, 3, 3),
+            "blocks.0.0.dw.weight": torch.zeros(16, 1, 3, 3),
+            "blocks.0.0.pw.weight": torch.zeros(16, 16, 1, 1),
+            **under("blocks", {k: v for k, v in resnet(0).items() if k.startswith("layer")}),
+        },
+        "weights of a network that no spec can express",
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "message"), SPREAD.values(), ids=list(SPREAD))
+def test_layers_that_take_part_are_not_left_out(
+    state: dict[str, Tensor], message: str, tmp_path: Path
+) -> None:
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(SpecError, match=re.escape(message)):
+        lift_checkpoint(tmp_path / "w.pth")
+
+
+def test_no_classifier_is_read_after_a_norm_that_is_left_out(tmp_path: Path) -> None:
+    neck = {"neck.weight": torch.ones(64), "neck.bias": torch.zeros(64)}
+    torch.save({**resnet(0), **neck}, tmp_path / "w.pth")
+    lifted = lift_checkpoint(tmp_path / "w.pth")
+    assert not any(key.startswith("fc") for key in lifted.weights)
+    assert "left out: 4 tensors: fc, neck" in lifted.remarks
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"model": resnet(0), "net": resnet(1, "cifar/resnet32")},
+        {"model": {"student": resnet(0), "teacher": resnet(1)}, "ema": resnet(2)},
+        {**resnet(0), **under("other", resnet(1))},
+    ],
+)
+def test_different_networks_are_no_copies(content: dict[str, Any], tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(SpecError, match=r"holds [23] networks: "):
+        lift_checkpoint(tmp_path / "w.pth")

@@ -23,6 +23,8 @@ class Checkpoint:
     lifted: Lifted
     namings: tuple[Naming, ...]
     state: dict[str, Tensor]
+    tensors: int
+    """How many tensors the file has, with those of no network."""
 
 
 def read(
@@ -41,4 +43,9 @@ def read(
     state = tensors_of(opened.file.contents, lifted.weights.values())
     if images is not None:
         lifted = judged(lifted, state, images)
-    return Checkpoint(lifted=lifted, namings=opened.recognized.namings, state=state)
+    return Checkpoint(
+        lifted=lifted,
+        namings=opened.recognized.namings,
+        state=state,
+        tensors=len(opened.file.contents.tensors),
+    )
