@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from resnet_dsl import SpecError, build
+from resnet_dsl import SpecError, build, convert
 from resnet_dsl.pytorch.loading import load_weights
 from resnet_dsl.pytorch.weights import save_weights
 from tests.pytorch.reference import assert_same_state
@@ -74,3 +75,67 @@ def test_other_things_in_torchs_format_are_refused(tmp_path: Path) -> None:
         "fc.weight is 1, the network's is 10x64",
     ]
     assert refusal(tmp_path / "nothing.pt") == ["no such file"]
+
+
+def test_a_file_is_opened_as_lift_opens_it(tmp_path: Path) -> None:
+    state = build(NAME, seed=0).state_dict()
+    half = {k: v.half() for k, v in state.items() if "num_batches" not in k}
+    content = {"state_dict": {f"module.net.{k}": v for k, v in half.items()}, "epoch": 3}
+    torch.save(content, tmp_path / "w.pt")
+    model = build(NAME, weights=tmp_path / "w.pt")
+    expected = {k: v.half().float() if v.is_floating_point() else v for k, v in state.items()}
+    assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
+    body = build(NAME, weights=tmp_path / "w.pt", features=["conv3_x"])
+    key = "layer2.2.conv2.weight"
+    assert torch.equal(body.state_dict()[key], expected[key])
+
+
+def test_a_part_of_a_file_is_built(tmp_path: Path) -> None:
+    models = {name: build(NAME, seed=ord(name)) for name in "ab"}
+    parts = {f"{n}.{k}": v for n, model in models.items() for k, v in model.state_dict().items()}
+    torch.save(parts, tmp_path / "w.pt")
+    assert refusal(tmp_path / "w.pt") == [
+        "holds 2 networks: a is the spec's network, b is the spec's network"
+    ]
+    model = build(NAME, weights=tmp_path / "w.pt", prefix="b")
+    assert_same_state(model, build(NAME, seed=ord("b")))
+    body = build(NAME, ["head=[average pool, flatten]"], weights=tmp_path / "w.pt", prefix="b")
+    assert torch.equal(body.state_dict()["conv1.weight"], model.state_dict()["conv1.weight"])
+
+
+def test_names_that_become_one_are_refused(tmp_path: Path) -> None:
+    state = build(NAME, seed=0).state_dict()
+    torch.save({**state, "module": build(NAME, seed=1).state_dict()}, tmp_path / "w.pt")
+    (fault,) = refusal(tmp_path / "w.pt")
+    assert fault == "conv1.weight and module.conv1.weight become one key when wrappers are removed"
+
+
+def test_an_order_that_is_guessed_is_said(tmp_path: Path) -> None:
+    state = build(NAME, seed=0).state_dict()
+    names = {".conv1": ".first", ".conv2": ".second", ".bn1": ".first_bn", ".bn2": ".second_bn"}
+    for old, new in names.items():
+        state = {key.replace(old, new) if "layer" in key else key: v for key, v in state.items()}
+    save_file(state, tmp_path / "w.safetensors")
+    remarks = load_weights(build(NAME), tmp_path / "w.safetensors")
+    assert any(remark.startswith("undetermined: order: that of the names") for remark in remarks)
+
+
+def test_the_meta_device_takes_no_weights(tmp_path: Path) -> None:
+    torch.save(build(NAME).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(SpecError, match="the meta device has no weights"):
+        build(NAME, weights=tmp_path / "w.pt", device="meta")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_read_is_never_written_over(tmp_path: Path, force: bool) -> None:
+    path, folder = tmp_path / "model.safetensors", tmp_path / "elsewhere"
+    save_weights(build(NAME, seed=0), path)
+    before = path.read_bytes()
+    for source in (path, tmp_path, tmp_path / "." / "model.safetensors"):
+        with pytest.raises(SpecError, match="is read or written here already"):
+            convert(source, path, to="timm", force=force)
+    assert path.read_bytes() == before
+    folder.mkdir()
+    convert(path, folder / "w.pt", to="timm")
+    with pytest.raises(SpecError, match="exists already"):
+        convert(path, folder / "w.pt", to="timm")
