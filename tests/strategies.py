@@ -283,7 +283,7 @@ def specs(draw: st.DrawFn) -> Spec:
         if shortcut != "none" and Add() not in spec.stages[name].rows[0].layers
     ]
     if blocks and draw(st.integers(0, 3)) == 0:
-        aux = draw(st.dictionaries(st.sampled_from(blocks), heads, max_size=2))
+        aux = draw(st.dictionaries(st.sampled_from(blocks), heads.filter(bool), max_size=2))
         spec = replace(spec, aux=aux)
     try:
         elaborate(spec)

@@ -6,7 +6,7 @@ backbone.layer{stage}.{block}.conv{n} | neck.gap | head.fc
 from __future__ import annotations
 
 from resnet_dsl.folds.anatomy import anatomy
-from resnet_dsl.ir import AdaptivePool, LayerPath, Network
+from resnet_dsl.ir import AdaptivePool, LayerPath, Leaf, Network
 from resnet_dsl.naming.scope_names import Name, Names
 
 
@@ -33,6 +33,6 @@ def _part(network: Network, path: LayerPath) -> Name:
     if path[0] == "aux":
         return ()
     layer, head = int(path[0]), anatomy(network).head
-    if not head or layer < head[0].start:
-        return ("backbone",)
+    if not head or layer < head[0].start or not isinstance(network.layers[layer], Leaf):
+        return ("backbone",)  # branches are called where their sum is
     return ("neck",) if isinstance(network.layers[layer], AdaptivePool) else ("head",)

@@ -147,8 +147,8 @@ APART = {"a": entry([2], 0, 8), "b": entry([2], 12, 20)}
 
 BROKEN: list[tuple[str, bytes, str]] = [
     ("empty", b"", "it is empty"),
-    ("zip-start", b"PK\x03\x04", "not a zip file"),
-    ("zip-cut", torch_file(TENSORS)[:-100], "not a zip file"),
+    ("zip-start", b"PK\x03\x04", "cut off or damaged"),
+    ("zip-cut", torch_file(TENSORS)[:-100], "cut off or damaged"),
     ("zip-record", OTHER, "has 8 bytes, and claims"),
     ("zip-packed", NOISE, "compressed"),
     ("zip-twice", twice(), "two entries of one name"),
