@@ -237,5 +237,5 @@ def _term(path: LayerPath, leaf: _Weighted) -> str:
 
 
 def _weights(leaf: _Weighted) -> int:
-    """The weights of a leaf, without its biases."""
-    return sum(prod(s) for key, s in weight_shapes(leaf).items() if key.endswith("weight"))
+    """The weights of a leaf that multiply: not its biases, nor those of a norm in it."""
+    return sum(prod(size) for size in weight_shapes(leaf).values() if len(size) > 1)
