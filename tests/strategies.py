@@ -177,7 +177,7 @@ rows = st.one_of(
 head_layers: st.SearchStrategy[HeadLayer] = st.one_of(
     convs(),
     convs(bare=True),
-    others,
+    others.filter(lambda layer: not getattr(layer, "of_channels", False)),  # of maps alone
     st.builds(
         AdaptivePool, side=st.sampled_from([1, 1, 2]), kind=st.sampled_from(["average", "max"])
     ),
