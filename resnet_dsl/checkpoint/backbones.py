@@ -17,6 +17,7 @@ from resnet_dsl.checkpoint.block_scopes import (
     Scope,
     block_members,
     block_of,
+    shared_scope,
 )
 from resnet_dsl.checkpoint.state_keys import Weights
 from resnet_dsl.diagnostics import SpecError
@@ -71,7 +72,7 @@ def backbone_of(layers: Sequence[Weights], *, ordered: bool = True) -> Backbone 
         readings=tuple(_readings(own, stem, blocks, loose)),
         leaves_blocks=len(blocks) < len(members),
         scopes=tuple(list(members)[: len(blocks)]),
-        scope=_shared_scope(own),
+        scope=shared_scope(layer.scope for layer in own),
     )
 
 
@@ -119,7 +120,7 @@ def _readings(
     a norm that is left out.
     """
     last = blocks[-1].convs[-1].out
-    scope = _shared_scope(own)
+    scope = shared_scope(layer.scope for layer in own)
     norms = [n for n in loose if n.kind == "norm" and n.path[: len(scope)] == scope]
     of_stem: list[Weights] = []
     for conv in stem:
@@ -135,15 +136,6 @@ def _readings(
             after = any(norm.out == last for norm in left)
             if not before and not (classifier and after):
                 yield (*own, *more, *classifier)
-
-
-def _shared_scope(layers: Sequence[Weights]) -> Scope:
-    """The innermost scope around all layers."""
-    first, *others = (layer.scope for layer in layers)
-    length = 0
-    while length < len(first) and all(first[: length + 1] == o[: length + 1] for o in others):
-        length += 1
-    return first[:length]
 
 
 def _continues(head: Sequence[Weights], loose: Sequence[Weights]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -82,6 +82,19 @@ def parts_of(layers: Sequence[Weights], *, ordered: bool = True) -> Parts | None
     if strange:
         raise fail("weights", f"{strange[0]}: attention outside a block")
     return Parts(tuple(stem), tuple(blocks), tuple(_of(loose, "norm")), tuple(head))
+
+
+def shared_scope(scopes: Iterable[Scope]) -> Scope:
+    """The innermost scope around all of these.
+
+    >>> shared_scope([("net", "layer1", "0"), ("net", "layer2")])
+    ('net',)
+    """
+    first, *others = scopes
+    length = 0
+    while length < len(first) and all(first[: length + 1] == o[: length + 1] for o in others):
+        length += 1
+    return first[:length]
 
 
 def _of(layers: Sequence[Weights], kind: Kind) -> list[Weights]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from resnet_dsl.checkpoint import Recognized, recognize
 from resnet_dsl.checkpoint.backbones import Backbone, backbone_of
-from resnet_dsl.checkpoint.block_scopes import IMAGE
+from resnet_dsl.checkpoint.block_scopes import IMAGE, shared_scope
 from resnet_dsl.checkpoint.state_keys import (
     Weights,
     natural_order,
@@ -160,7 +160,7 @@ class _Search:
         except SpecError as error:
             self.fault = self.fault or error
             return None
-        place = _shared_place(wanted)
+        place = ".".join(shared_scope(tuple(name.split(".")[:-1]) for name in wanted))
         return NetworkInFile(place=place, recognized=recognized, names=frozenset(wanted))
 
 
@@ -186,12 +186,3 @@ def _children(names: Mapping[str, str]) -> Iterator[dict[str, str]]:
         if dot:
             children.setdefault(scope, {})[rest] = name
     yield from children.values()
-
-
-def _shared_place(names: Iterable[str]) -> str:
-    """The innermost scope around all names."""
-    first, *others = (name.split(".")[:-1] for name in names)
-    length = 0
-    while length < len(first) and all(first[: length + 1] == o[: length + 1] for o in others):
-        length += 1
-    return ".".join(first[:length])
