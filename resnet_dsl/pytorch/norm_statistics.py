@@ -183,7 +183,8 @@ def _improved(trial: _Trial, lifted: Lifted) -> Lifted:
         singles = [[each.spec for each in v] for v in open_choices(lifted).values()]
         nearest = _nearest(trial, lifted, singles)
         if not _is_far_nearer(trial, nearest, lifted):
-            nearest = _nearest(trial, lifted, [[spec] for spec in _pairs(trial, lifted)])
+            pairs = [[spec] for spec in _pairs(trial, lifted)]
+            nearest = _nearest(trial, lifted, [*singles, *pairs])
             if not _is_far_nearer(trial, nearest, lifted):
                 return lifted
         lifted = nearest
@@ -191,13 +192,22 @@ def _improved(trial: _Trial, lifted: Lifted) -> Lifted:
 
 
 def _nearest(trial: _Trial, lifted: Lifted, groups: Iterable[Sequence[Spec]]) -> Lifted:
-    """The network that fits best; of a choice's values that fit alike, the likeliest."""
-    networks = [[with_spec(lifted, spec) for spec in specs] for specs in groups]
-    best = min(
-        (min(group, key=trial.distance) for group in networks), key=trial.distance, default=lifted
+    """The network that fits best; of a choice's values that fit alike, the likeliest.
+
+    Where a change of another choice fits nearly as well, neither is made.
+    """
+    changed = ([with_spec(lifted, spec) for spec in specs] for specs in groups)
+    networks = [[n for n in group if n.network != lifted.network] for group in changed]
+    ranked = sorted(
+        (group for group in networks if group),
+        key=lambda group: min(map(trial.distance, group)),
     )
-    group = next((group for group in networks if best in group), [best])
-    return next(each for each in group if trial.distance(each) <= _ALIKE * trial.distance(best))
+    if not ranked:
+        return lifted
+    best, *rivals = (min(map(trial.distance, group)) for group in ranked)
+    if rivals and rivals[0] < trial.ratio * best:
+        return lifted
+    return next(each for each in ranked[0] if trial.distance(each) <= _ALIKE * best)
 
 
 def _is_far_nearer(trial: _Trial, candidate: Lifted, lifted: Lifted) -> bool:

@@ -87,9 +87,21 @@ def test_trained_networks_are_told_by_their_statistics(tmp_path: Path) -> None:
         torch.save(trained(spec), tmp_path / "w.pth")
         lifted = lift_checkpoint(tmp_path / "w.pth", images="skimage")
         assert_none_is_wrong(lifted, spec)
+        assert_no_change_is_wrong(lifted, lift_checkpoint(tmp_path / "w.pth"), spec)
         told += [name] * (lifted.network == elaborate(spec))
     assert "the family's" in told
     assert len(told) >= len(VARIANTS) - 1  # training differs between machines
+
+
+def assert_no_change_is_wrong(lifted: Lifted, default: Lifted, spec: Spec) -> None:
+    """What differs from the family's defaults is what the network has."""
+    own, family, true = (alternatives(each) for each in (lifted.spec, default.spec, spec))
+    changed = {
+        name for name in own if name in family and own[name][0].value != family[name][0].value
+    }
+    assert {name: own[name][0].value for name in changed} == {
+        name: true[name][0].value for name in changed
+    }
 
 
 def assert_none_is_wrong(lifted: Lifted, spec: Spec) -> None:
