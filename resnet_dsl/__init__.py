@@ -123,6 +123,7 @@ def build(
     source: Source,
     overrides: Sequence[str] = (),
     *,
+    input: Input | None = None,
     seed: int | None = None,
     init: bool = True,
     device: Device | None = None,
@@ -140,8 +141,10 @@ def build(
     their own, else by torch's; `init=False` leaves them undefined. `weights` is a file that
     `lift_checkpoint` reads, `prefix` and `ignore` are as there; its network's weights are loaded,
     whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`) or
-    layers of the stem (`stem.1`), it gives a dict of their maps. Raises `SpecError` where the
-    source is no network, weights do not fit, or a device is missing; ImportError without torch.
+    layers of the stem (`stem.1`), it gives a dict of their maps; torchvision's and timm's names of
+    modules (`layer2`) are understood. `input` with other channels changes the first layer. Raises
+    `SpecError` where the source is no network, weights do not fit, or a device is missing;
+    ImportError without torch.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())
@@ -150,7 +153,7 @@ def build(
     from resnet_dsl.pytorch.loading import build_loaded
     from resnet_dsl.sources.resolve import resolve
 
-    resolved, places = resolve(source, overrides), (naming, features, device, dtype)
+    resolved, places = resolve(source, overrides, input), (naming, features, device, dtype)
     return build_loaded(resolved, weights, prefix, ignore, seed, init, *places)
 
 
@@ -205,8 +208,9 @@ def lift_checkpoint(
     from resnet_dsl.checkpoint.opened import open_weights
     from resnet_dsl.language.fields import input_shape
 
+    size = None if input is None else input_shape(input)
     return open_weights(
-        Path(path), prefix=prefix, ignore=ignore, input=input_shape(input), overrides=overrides
+        Path(path), prefix=prefix, ignore=ignore, input=size, overrides=overrides
     ).lifted
 
 

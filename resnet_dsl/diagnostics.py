@@ -17,6 +17,7 @@ from resnet_dsl.ir import LayerPath
 Code: TypeAlias = Literal[
     "file",  # cannot be read or written
     "not-text",  # a binary file
+    "look-alike",  # a character that only looks like the right one
     "empty",
     "yaml",  # the YAML itself is broken
     "duplicate-key",
@@ -46,7 +47,14 @@ Code: TypeAlias = Literal[
     "source",  # names no model
     "device",
     "install",  # a library that is not there
+    "suspicious-input",  # legal, and surely not meant: these are warnings
+    "suspicious-stage",
+    "suspicious-width",
+    "suspicious-stride",
+    "suspicious-expect",
+    "suspicious-head",
 ]
+Severity: TypeAlias = Literal["error", "warning"]
 
 
 SpecPath: TypeAlias = tuple[str | int, ...]
@@ -63,6 +71,11 @@ class Source(NamedTuple):
         """A line of the text, counted from 1."""
         lines = split_lines(self.text)
         return lines[number - 1] if number <= len(lines) else ""
+
+    def offset(self, line: int, column: int) -> int:
+        """Where a line and column are in the text, from 0."""
+        starts = [0, *(each.end() for each in _BREAK.finditer(self.text))]
+        return starts[line - 1] + column - 1
 
     def place(self, offset: int) -> Span:
         """The character at an offset."""
@@ -106,22 +119,37 @@ class Span(NamedTuple):
         return f"{self.source.name}:{self.line}:{self.column}"
 
 
+class Fix(NamedTuple):
+    """The one obvious fix: the text to write in place of a span.
+
+    Until it is placed, the span is a part of a value's text (`within`), or all that the diagnostic
+    marks.
+    """
+
+    text: str
+    within: tuple[int, int] | None = None
+    span: Span | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One fault of an author: what is there, what was expected, where, and what to do.
 
     `path` leads to the value in the spec, `within` is the piece of that value's text that is
     meant; `layer` leads to a layer of a network that has no spec. The `span` is known once
-    somebody who holds the text has placed the diagnostic.
+    somebody who holds the text has placed the diagnostic. A warning is about a spec that can be
+    used, and surely is not what its author meant.
     """
 
     code: Code
     message: str
+    severity: Severity = "error"
     path: SpecPath = ()
     layer: LayerPath | None = None
     within: tuple[int, int] | None = None
     on_key: bool = False
     help: str | None = None
+    fix: Fix | None = None
     span: Span | None = None
 
     @property
@@ -133,6 +161,17 @@ class Diagnostic:
     def column(self) -> int | None:
         """The column in that line, from 1."""
         return self.span.column if self.span else None
+
+
+class SpecWarning(UserWarning):
+    """A spec that can be used, and surely is not what its author meant; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(diagnostic)
+
+    def __str__(self) -> str:
+        return render(self.diagnostic)
 
 
 class SpecError(Exception):
@@ -147,10 +186,15 @@ class SpecError(Exception):
 
 
 def fail(
-    code: Code, message: str, *, help: str | None = None, span: Span | None = None
+    code: Code,
+    message: str,
+    *,
+    help: str | None = None,
+    span: Span | None = None,
+    fix: Fix | None = None,
 ) -> SpecError:
     """An error of one diagnostic, to be raised."""
-    return SpecError([Diagnostic(code=code, message=message, help=help, span=span)])
+    return SpecError([Diagnostic(code=code, message=message, help=help, span=span, fix=fix)])
 
 
 def render(diagnostic: Diagnostic) -> str:
@@ -165,7 +209,7 @@ def render(diagnostic: Diagnostic) -> str:
       = help: write y
     """
     span = diagnostic.span
-    head = f"error[{diagnostic.code}]: {diagnostic.message}"
+    head = f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
     lines = [f"{span}: {head}" if span else head]
     gutter = " " * len(str(span.line if span else 0))
     if span and (text := span.source.line(span.line)):
@@ -205,12 +249,12 @@ def show_layer(path: LayerPath) -> str:
     return f"layer {', '.join(words)}"
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The most similar of the names, if one is similar at all."""
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The most similar of the names, if one is similar at all; never the word itself."""
     import difflib  # faults are few
 
-    by_folded = {known.casefold(): known for known in words}
-    matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    by_folded = {known.casefold(): known for known in words if known != word}
+    matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None
 
 

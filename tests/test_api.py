@@ -20,7 +20,19 @@ from resnet_dsl.language.spec import Expect
 
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = {"fmt": "format_text"}
-PRINTED = {"as_json", "format", "output", "write", "verify", "help", "meta", "weights", "device"}
+PRINTED = {
+    "as_json",
+    "form",
+    "fix",
+    "format",
+    "output",
+    "write",
+    "verify",
+    "help",
+    "meta",
+    "weights",
+    "device",
+}
 """Options about what is printed or written, and those of `build` that its own tests cover."""
 ANSWERS = ["summary", "layers", "trace", "table", "diff", "blocks", "check"]
 
@@ -56,7 +68,9 @@ def test_an_input_is_a_text_a_tuple_or_a_shape(command: str) -> None:
         arguments = ["resnet18"]
     answers = [ask(*arguments, input=input) for input in ("3x96x64", (3, 96, 64), Shape(3, 96, 64))]
     assert answers[0] == answers[1] == answers[2]
-    for invalid in ("96", (96, 64), (3, 96, 0), (3, 96.5, 64), [3, "a", 64], 224, True):
+    assert ask(*arguments, input=64) == ask(*arguments, input="64x64")
+    assert ask(*arguments, input=(96, 64)) == answers[0]  # the channels stay
+    for invalid in ("x96", (64,), (3, 96, 0), (3, 96.5, 64), [3, "a", 64], 0, True, "3x96x64x1"):
         with pytest.raises(SpecError, match="input"):
             ask(*arguments, input=invalid)
 

@@ -177,7 +177,7 @@ def test_specs_and_networks_are_set_too() -> None:
 
 FAULTS = [
     # the key
-    ("stem", "value", 1, "KEY=VALUE"),
+    ("stem", "value", 1, "--set stem=VALUE"),
     ("", "value", 1, "sets nothing"),
     ("=1", "value", 1, "empty part"),
     ("stem..pad=0", "value", 1, "empty part"),
@@ -210,20 +210,20 @@ FAULTS = [
     ("stem.1.ceil=3", "value", 13, "neither true nor false"),
     ("stem.0.kernel=null", "value", 15, "cannot be left out"),
     ("stem.0.channels=99999999", "limit", 17, "too large"),
-    ("stem.0=7x7 64", "row", 8, "'7x7 64' is not a layer"),
+    ("stem.0=7x7 64", "row", 8, "write 7x7, 64"),
     ("stem.0=softmax", "row", 8, "belongs to the head"),
     ("stages.conv3_x.rows.0.repeats=0", "value", 31, "at least 1"),
     ("stages.conv3_x.rows.0.1=se x", "row", 25, "not a layer"),
-    ("stages.conv3_x=[[3x3, 64], [3x3 64]] x 3", "row", 29, "'3x3 64' is not a layer"),
+    ("stages.conv3_x=[[3x3, 64], [3x3 64]] x 3", "row", 29, "a comma is missing"),
     ("stages.conv3_x.rows.0.1.C=3", "cardinality", 27, "do not divide into 3 groups"),
     ("stages.conv3_x.rows.0=null", "missing", 23, "there are no rows"),
-    ("block.stride_on=frist", "value", 17, "it takes 'spatial' or 'first'"),
+    ("block.stride_on=frist", "value", 17, "write first"),
     ("output_stride=7", "value", 15, "7 is not a value"),
-    ("input=3x32", "value", 7, "'3x32' is not a size"),
-    ('input="3x32', "yaml", 12, "unexpected end"),
+    ("input=3x32", "value", 7, "write 3x3x32"),
+    ('input="3x32', "yaml", 11, "a quote is not closed"),
     ("input=!x 3", "yaml", 7, "the tag !x has no meaning"),
-    ("stem={", "yaml", 7, ""),
-    ("stem=[[7x7, 64]]", "unquoted", 6, "YAML takes this for a list"),
+    ("stem={", "yaml", 6, "is not closed"),
+    ("stem=[[7x7, 64]]", "unquoted", 6, "put each layer in quotes"),
     ("head=null", "missing", 1, "'head' is missing"),
 ]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from resnet_dsl import SpecError, elaborate, load, loads
+from resnet_dsl import SpecError, analyze, elaborate, load, loads
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.render.layer_count_text import arithmetic
@@ -88,8 +90,14 @@ def test_another_input_is_summed_up() -> None:
     assert large.activations == 4 * small.activations
     assert large.peak_activation_bytes == 4 * small.peak_activation_bytes
     assert (large.receptive_field, large.bytes) == (small.receptive_field, small.bytes)
+
+
+@pytest.mark.parametrize("ask", [summary, layers, analyze])
+def test_an_input_of_other_channels_changes_the_first_layer(ask: Callable[..., Any]) -> None:
+    assert ask("resnet18", input="1x64x32") == ask("resnet18", overrides=["input=1x64x32"])
+    assert ask("resnet18", input="64x32") == ask("resnet18", input=(3, 64, 32))
     with pytest.raises(SpecError, match="1 channels come in"):
-        summary("resnet18", "1x224x224")
+        ask(elaborate(load("resnet18")), input="1x64x32")  # a network has its channels
 
 
 def test_the_count_of_layers_has_its_arithmetic() -> None:

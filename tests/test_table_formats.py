@@ -223,8 +223,7 @@ def test_json_has_stable_keys() -> None:
     ("arguments", "message"),
     [
         (["resnet18", "resnet5O"], "did you mean 'resnet50'?"),
-        (["resnet18", "--input", "224"], "'224' is not a size"),
-        (["resnet18", "--input", "1x224x224"], "1 channels come in, 3 are expected"),
+        (["resnet18", "--input", "x224"], "'x224' is not a size"),
         (["resnet18", "--format", "pdf"], "'pdf' is not one of"),
         ([], "Missing argument 'SPEC...'"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from resnet_dsl.diagnostics import SpecError, fail
+from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecWarning, fail, nearest
 
 COMMANDS: Final = (
     "blocks",
@@ -37,6 +38,28 @@ COMMANDS: Final = (
 )
 """Each is a module of this package, and the function in it."""
 
+OTHER_NAMES: Final = {
+    **dict.fromkeys(("validate", "lint", "verify", "test"), "check"),
+    **dict.fromkeys(("compile", "run", "make", "create", "train"), "build"),
+    **dict.fromkeys(("info", "show", "count", "params", "stats", "flops", "macs"), "summary"),
+    **dict.fromkeys(("format", "tidy", "black"), "fmt"),
+    **dict.fromkeys(("list", "ls", "models", "specs"), "zoo"),
+    **dict.fromkeys(("compare", "difference"), "diff"),
+    **dict.fromkeys(("import", "recover", "from", "load"), "lift"),
+    **dict.fromkeys(("init", "start", "variant"), "new"),
+    **dict.fromkeys(("rename", "translate", "port"), "convert"),
+    "why": "trace",
+    "depth": "layers",
+}
+"""What other tools call the commands."""
+
+
+def is_spec(name: str) -> bool:
+    """Whether a word is the name of a spec, or looks like a file of one."""
+    from resnet_dsl.language.shipped import is_shipped
+
+    return is_shipped(name) or name.endswith((".yaml", ".yml"))
+
 
 class _Commands(click.Group):
     """Commands that are imported when they are called, whose bad input is a diagnostic and never a
@@ -51,6 +74,18 @@ class _Commands(click.Group):
         command = getattr(import_module(f"resnet_dsl.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0].lower()
+        if args and name not in COMMANDS and not name.startswith("-"):
+            meant = OTHER_NAMES.get(name) or nearest(name, COMMANDS)
+            hint = f" Did you mean {meant!r}?" if meant else ""
+            if is_spec(args[0]):
+                hint = f" {args[0]} is a spec: resnet-dsl summary {args[0]}"
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         for stream in (sys.stdout, sys.stderr):
@@ -70,7 +105,9 @@ def _ending() -> Iterator[None]:
     from resnet_dsl.cli.output import show_error
 
     try:
-        yield
+        with warnings.catch_warnings():
+            _show_spec_warnings()
+            yield
     except SpecError as error:
         show_error(error)
         raise click.exceptions.Exit(2) from None
@@ -92,6 +129,23 @@ def _ending() -> Iterator[None]:
         raise click.exceptions.Exit(2) from None
     except KeyboardInterrupt:  # the status that shells give it; 1 is a difference
         raise click.exceptions.Exit(130) from None
+
+
+def _show_spec_warnings() -> None:
+    """Warnings about specs are printed as diagnostics, each once."""
+    from resnet_dsl.cli.output import show_diagnostic
+
+    shown, show = set[Diagnostic](), warnings.showwarning
+
+    def show_once(message: Warning | str, *details: Any, **more: Any) -> None:
+        if not isinstance(message, SpecWarning):
+            show(message, *details, **more)
+        elif message.diagnostic not in shown:
+            shown.add(message.diagnostic)
+            show_diagnostic(message.diagnostic)
+
+    warnings.simplefilter("always", SpecWarning)
+    warnings.showwarning = show_once
 
 
 def _silence() -> None:

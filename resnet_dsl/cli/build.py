@@ -10,6 +10,7 @@ import click
 from resnet_dsl.cli.options import (
     force_option,
     ignore_option,
+    input_option,
     json_option,
     prefix_option,
     set_option,
@@ -50,6 +51,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     help="Whose names the weights have.",
 )
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
+@input_option
 @prefix_option
 @ignore_option
 @force_option

@@ -30,7 +30,7 @@ SPEC = _Spec()
 spec_argument = click.argument("spec", type=SPEC)
 specs_argument = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SPEC)
 input_option = click.option(
-    "--input", help="The size of an image: 3x512x512, in place of the spec's own."
+    "--input", help="The size of an image, in place of the spec's own: 512, 512x384 or 3x512x512."
 )
 set_option = click.option(
     "--set",

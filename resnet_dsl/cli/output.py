@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from resnet_dsl.diagnostics import SpecError, render
+from resnet_dsl.diagnostics import Diagnostic, SpecError, render
 from resnet_dsl.render.grid import RULE
 
 _PATIENCE: Final = 2.0
@@ -22,13 +22,19 @@ _PATIENCE: Final = 2.0
 def show_error(error: SpecError) -> None:
     """The diagnostics of an error, on stderr."""
     for diagnostic in error.diagnostics:
-        text = re.sub(
-            r"error\[[a-z-]+\]:",
-            lambda head: click.style(head[0], fg="red", bold=True),
-            render(diagnostic),
-            count=1,
-        )
-        click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
+        show_diagnostic(diagnostic)
+
+
+def show_diagnostic(diagnostic: Diagnostic) -> None:
+    """An error or a warning, on stderr."""
+    color = "red" if diagnostic.severity == "error" else "yellow"
+    text = re.sub(
+        r"(error|warning)\[[a-z-]+\]:",
+        lambda head: click.style(head[0], fg=color, bold=True),
+        render(diagnostic),
+        count=1,
+    )
+    click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def show_note(text: str) -> None:

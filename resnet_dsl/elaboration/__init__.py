@@ -8,14 +8,15 @@ path of the text that they come from; whoever holds the text places them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import gcd
 from typing import NamedTuple
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecPath, nearest
 from resnet_dsl.elaboration.block_layers import (
     block_layers,
+    fitting_help,
     is_residual,
-    odd_map_help,
     opening,
 )
 from resnet_dsl.elaboration.draft import Draft, Origin, piece, size_fault
@@ -82,6 +83,7 @@ def elaboration_of(spec: Spec) -> Elaboration:
         message = f"{repeats:,} blocks, more than {LARGEST_REPEATS:,}"
         raise SpecError([Diagnostic(code="limit", message=message, path=("stages",))])
     draft = Draft(spec.input, _drop_paths(spec), spec.drop_path)
+    draft.common_width = _common_width(spec)
     check_keys(draft, spec)
     plans = stage_plans(draft, spec)
     _add_stem(draft, spec)
@@ -107,6 +109,13 @@ def elaboration_of(spec: Spec) -> Elaboration:
         blocks=blocks,
         aux_origins=tuple(origins for _, origins in auxiliaries),
     )
+
+
+def _common_width(spec: Spec) -> int:
+    rows = (row for stage in spec.stages.values() for row in stage.rows)
+    layers = (layer for row in rows for branch in row.branches for layer in branch)
+    convs = (layer for layer in (*spec.stem, *layers) if isinstance(layer, terms.Conv))
+    return gcd(*(conv.channels for conv in convs))
 
 
 def _drop_paths(spec: Spec) -> Iterator[float]:
@@ -171,7 +180,7 @@ def add_stage(draft: Draft, stage: Stage, settings: Settings, plan: StridePlan) 
         following = plan.following
         for block in block_layers(draft, row, settings, plan, origin):
             start = len(draft.layers)
-            draft.add(block, origin, odd_map_help(draft, settings))
+            draft.add(block, origin, fitting_help(draft, row, settings))
             if row.is_block:
                 blocks.append(draft.range_from(start))
                 plan = following

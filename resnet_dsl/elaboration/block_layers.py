@@ -32,9 +32,9 @@ from resnet_dsl.elaboration.term_layers import (
     width_of,
 )
 from resnet_dsl.folds.anatomy import is_bottleneck
-from resnet_dsl.language.spec import Settings, StrideOn
+from resnet_dsl.language.spec import Settings, StrideOn, default_padding
 from resnet_dsl.notation import terms
-from resnet_dsl.notation.terms import Branch, Row
+from resnet_dsl.notation.terms import Branch, Conv, Row
 
 
 class PlannedTerm(NamedTuple):
@@ -62,8 +62,18 @@ def block_layers(
         plan = following
 
 
-def odd_map_help(draft: Draft, settings: Settings) -> str | None:
-    """An average pool drops the last pixel of an odd map, and the shortcut keeps it."""
+def fitting_help(draft: Draft, row: Row, settings: Settings) -> str | None:
+    """Why the body of a block may give another size than its shortcut: an average pool drops the
+    last pixel of an odd map, and an even kernel or another padding moves its sides."""
+    for layer in row.layers if is_residual(row, settings) else ():
+        if not isinstance(layer, Conv):
+            continue
+        kernel, padding = layer.kernel, layer.padding
+        if kernel % 2 == 0:
+            side = kernel + 1
+            return f"an even kernel does not keep the size of a map: write {side}x{side}"
+        if padding is not None and padding != default_padding(layer):
+            return f"pad {padding} does not keep the size of a map: leave it out"
     if settings.antialias == "average" and any(side % 2 for side in draft.size[1:]):
         return "an average pool that strides takes even maps: another input, or antialias: blur"
     return None

@@ -70,6 +70,7 @@ def steps(piece: Piece) -> list[Piece]:
 class Draft:
     """The layers so far, the size that they give, and the faults so far.
 
+    `common_width` divides the width of all convolutions, 0 where they are not known.
     `drop_paths` are the probabilities of the residual blocks to come, `drop_rate` is that of the
     last one.
     """
@@ -80,6 +81,7 @@ class Draft:
         self.size = size
         self.drop_paths = iter(()) if drop_paths is None else drop_paths
         self.drop_rate = drop_rate
+        self.common_width = 0
         self.layers: list[Layer] = []
         self.origins: list[Origin] = []
         self.reasons: list[Reasons] = []
@@ -129,5 +131,9 @@ class Draft:
 def size_fault(error: ShapeError, origin: Origin, help: str | None = None) -> Diagnostic:
     """A size that does not fit, at the text that its layer comes from."""
     return Diagnostic(
-        code="size", message=error.message, path=origin.path, within=origin.at, help=help
+        code="size",
+        message=error.message,
+        path=origin.path,
+        within=origin.at,
+        help=error.help or help,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import assert_never
 
 from resnet_dsl import ir
@@ -29,7 +30,10 @@ def norm_of(
     norm = settings.norm
     if norm == "none":
         return NOTHING
-    return piece(_norm(draft, norm, channels, origin), *(reasons or (AddedNorm(norm.kind),)))
+    return piece(
+        _norm(draft, norm, channels, origin, draft.common_width),
+        *(reasons or (AddedNorm(norm.kind),)),
+    )
 
 
 def own_norm(
@@ -43,7 +47,7 @@ def own_norm(
         help = "name a norm: batch norm"
         draft.fault("order", "'norm' here, and the key norm is none", origin, help=help)
         return ir.Identity()
-    return _norm(draft, settings.norm, channels, origin)
+    return _norm(draft, settings.norm, channels, origin, draft.common_width)
 
 
 def inner_norm(term: terms.Norm | None, channels: int, *, of_vectors: bool) -> ir.BatchNorm | None:
@@ -75,7 +79,10 @@ def _batch_norm(norm: BatchNorm, channels: int, *, of_vectors: bool) -> ir.Batch
     )
 
 
-def _norm(draft: Draft, norm: AnyNorm, channels: int, origin: Origin) -> ir.AnyNorm:
+def _norm(
+    draft: Draft, norm: AnyNorm, channels: int, origin: Origin, others: int = 0
+) -> ir.AnyNorm:
+    """A norm of so many channels; what divides `others` as well fits all norms of the spec."""
     of_vectors = isinstance(draft.size, ir.Vector)
     match norm:
         case BatchNorm():
@@ -85,10 +92,10 @@ def _norm(draft: Draft, norm: AnyNorm, channels: int, origin: Origin) -> ir.AnyN
         case LayerNorm(eps=eps):
             return ir.LayerNorm(channels=channels, eps=eps, of_vectors=of_vectors)
         case GroupNorm(groups=groups, eps=eps):
-            groups = _norm_groups(draft, channels, groups, origin)
+            groups = _norm_groups(draft, channels, groups, origin, others)
             return ir.GroupNorm(channels=channels, groups=groups, eps=eps)
         case EvoNorm(groups=groups, eps=eps):
-            groups = _norm_groups(draft, channels, groups, origin)
+            groups = _norm_groups(draft, channels, groups, origin, others)
             return ir.EvoNorm(channels=channels, groups=groups, eps=eps)
         case FilterResponseNorm(eps=eps):
             return ir.FilterResponseNorm(channels=channels, eps=eps)
@@ -96,7 +103,7 @@ def _norm(draft: Draft, norm: AnyNorm, channels: int, origin: Origin) -> ir.AnyN
             assert_never(norm)
 
 
-def _norm_groups(draft: Draft, channels: int, groups: int, origin: Origin) -> int:
+def _norm_groups(draft: Draft, channels: int, groups: int, origin: Origin, others: int) -> int:
     """A norm's groups, where they divide the channels."""
     if channels % groups == 0:
         return groups
@@ -104,9 +111,15 @@ def _norm_groups(draft: Draft, channels: int, groups: int, origin: Origin) -> in
         "cardinality",
         f"{channels} channels do not divide into the norm's {groups} groups",
         origin,
-        help=f"groups must divide {channels}: {near_divisors(channels, groups)}",
+        help=_dividing(gcd(channels, others), groups),
     )
     return 1
+
+
+def _dividing(width: int, groups: int) -> str:
+    if width == 1:
+        return "no number of groups divides all widths: write norm: batch, or other widths"
+    return f"groups must divide {width}: {near_divisors(width, groups)}"
 
 
 def near_divisors(number: int, groups: int) -> str:

@@ -43,12 +43,13 @@ from resnet_dsl.ir import (
 
 
 class ShapeError(SpecError):
-    """A size that does not fit, at the path of its layer."""
+    """A size that does not fit, at the path of its layer, and what helps."""
 
-    def __init__(self, path: LayerPath, message: str) -> None:
-        super().__init__([Diagnostic(code="size", message=message, layer=path)])
+    def __init__(self, path: LayerPath, message: str, help: str | None = None) -> None:
+        super().__init__([Diagnostic(code="size", message=message, layer=path, help=help)])
         self.path = path
         self.message = message
+        self.help = help
 
 
 def sized_visits(
@@ -103,7 +104,8 @@ def concatenated_size(sizes: list[Size], path: LayerPath) -> Size:
         return Vector(sum(size[0] for size in sizes))
     if len(maps) < len(sizes) or len({size[1:] for size in maps}) > 1:
         listed = ", ".join(map(str, sizes))
-        raise ShapeError(path, f"the branches give {listed}, and heights and widths must agree")
+        message = f"the branches give {listed}, and heights and widths must agree"
+        raise ShapeError(path, message, "give all branches the same strides")
     return maps[0]._replace(channels=sum(size.channels for size in maps))
 
 
@@ -120,12 +122,13 @@ def leaf_size(leaf: Leaf, size: Size, path: LayerPath = ROOT) -> Size:
             return size
         case BatchNorm(of_vectors=True) | LayerNorm(of_vectors=True) | Linear() | Softmax():
             if isinstance(size, Shape):
-                raise ShapeError(path, f"{leaf_terms(leaf).noun} gets a map of {size}")
+                message = f"{leaf_terms(leaf).noun} gets a map of {size}"
+                raise ShapeError(path, message, "write average pool, or flatten, before it")
             return _vector_size(leaf, size, path)
         case _:
             if isinstance(size, Vector):
                 message = f"{leaf_terms(leaf).noun} gets a flat vector of {size} features"
-                raise ShapeError(path, message)
+                raise ShapeError(path, message, "move it before the first fc")
             return _map_size(leaf, size, path)
 
 
@@ -201,5 +204,5 @@ def _window_count(layer: Conv | Pool, side: int, path: LayerPath) -> int:
         count = room // layer.stride + 1
     if count < 1:
         message = f"a {layer.reach}x{layer.reach} window does not fit a side of {side}"
-        raise ShapeError(path, message)
+        raise ShapeError(path, message, "write a larger input, or fewer strides before it")
     return count

@@ -3,6 +3,7 @@
 Annotations are values here: no `from __future__ import annotations`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as core
 from pydantic_core.core_schema import CoreSchema
 
-from resnet_dsl.diagnostics import nearest
+from resnet_dsl.diagnostics import Fix, nearest
 from resnet_dsl.language.validation import Definitions
 from resnet_dsl.notation.parse_options import NUMBERED, parse_activation
 from resnet_dsl.notation.terms import Activation, ActivationKind
@@ -69,7 +70,10 @@ class _ActivationField:
         activation = _activation(data)
         if activation is None:
             message, help = self._fault(data)
-            facts = {"message": message, "help": help, "at": None, "code": "value"}
+            meant = _meant(data) if isinstance(data, str) else None
+            help = f"write {meant}" if meant else help
+            fix = Fix(meant) if meant else None
+            facts = {"message": message, "help": help, "at": None, "code": "value", "fix": fix}
             raise PydanticCustomError("refused", "{message}", facts)
         return activation_value(activation)
 
@@ -97,6 +101,18 @@ class _ActivationField:
         words = {"enum": [*self.words, *ACTIVATIONS, "swish"]}
         numbered = {"type": "string", "pattern": rf"^({'|'.join(NUMBERED)}) |^shared prelu$"}
         return {"anyOf": [words, {"type": "object", **mapping}, numbered]}
+
+
+def _meant(text: str) -> str | None:
+    """The activation that a text of another library is."""
+    from resnet_dsl.notation.layer_spellings import respelled  # texts are right more often
+
+    plain = re.sub(r"[()=]+|slope|alpha|negative_slope", " ", text[:60])
+    for each in (plain.strip().lower(), *respelled(plain)):
+        each = " ".join(each.split())
+        if each != text and parse_activation(each):
+            return each
+    return None
 
 
 def _activation(data: object) -> Activation | None:

@@ -2,31 +2,96 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic_core import ErrorDetails
 
-from resnet_dsl.diagnostics import Diagnostic, SpecPath, nearest
-from resnet_dsl.language.spec import NORMS, BatchNorm, BlockKeys, Expect, Init, Spec, Stage
+from resnet_dsl.diagnostics import Diagnostic, Fix, SpecPath
+from resnet_dsl.language.spec import BlockKeys, Spec
+from resnet_dsl.language.spellings import bool_meant, choice_meant, number_meant
+from resnet_dsl.language.unknown_keys import keys_of, meant_key, unknown_key
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
     """A diagnostic for each complaint that does not follow from another one."""
     paths = [detail["loc"] for detail in details]
-    misspelt = {
-        (*detail["loc"][:-1], _similar_key(detail["loc"]))
-        for detail in details
-        if detail["type"] == _UNKNOWN_KEY
-    }
+    unknown = [detail for detail in details if detail["type"] == _UNKNOWN_KEY]
+    misspelt = {(*each["loc"][:-1], meant_key(each["loc"], each["input"])) for each in unknown}
+    misspelt |= {(path[1],) for path in paths if _is_no_stage(path)}
+    missing, told = [], set[SpecPath]()
     for detail in details:
         path = detail["loc"]
-        if any(other != path and other[: len(path)] == path for other in paths):
-            continue  # it follows from what is wrong inside it
-        if detail["type"] == "missing" and path in misspelt:
+        follows = any(other != path and other[: len(path)] == path for other in paths)
+        if follows or path[:2] in told or path[:-1] in told:
             continue
-        yield _diagnostic(detail, path, detail.get("ctx", {}))
+        if _is_no_stage(path):
+            told.add(path[:2])
+            yield _indented_key(path[:2])
+        elif detail["type"] == "missing" and (path in misspelt or ("extends",) in misspelt):
+            continue
+        elif detail["type"] == "missing" and len(path) == 1:
+            missing.append(str(path[0]))
+        elif detail["type"] == "missing" and len(path) == 3 and path[0] == "stages":
+            told.add(path[:-1])
+            yield _no_rows(path, [each["loc"] for each in unknown])
+        elif str(path[-1]).isdigit() and detail["type"] == _UNKNOWN_KEY:
+            told.add(path[:-1])
+            yield _split_number(path)
+        else:
+            yield _diagnostic(detail, path, detail.get("ctx", {}))
+    if missing:
+        yield _missing_keys(missing)
+
+
+def _is_no_stage(path: SpecPath) -> bool:
+    """Whether a key of the spec, or of blocks, stands among the stages."""
+    names = {*keys_of(Spec), *keys_of(BlockKeys)}
+    return len(path) > 1 and path[0] == "stages" and path[1] in names
+
+
+def _indented_key(path: SpecPath) -> Diagnostic:
+    key = str(path[1])
+    message = f"{key!r} is no stage: it is a key of the spec"
+    help = f"write {key}: at the start of a line"
+    if key in keys_of(BlockKeys):
+        message = f"{key!r} is no stage: it is a key of block:, and of a stage"
+        help = f"write block: {{{key}: ...}} at the start of a line"
+    return Diagnostic(code="unknown-key", message=message, path=path, on_key=True, help=help)
+
+
+def _no_rows(path: SpecPath, unknown: list[SpecPath]) -> Diagnostic:
+    """A stage without rows, and the keys in it that mean nothing."""
+    name = str(path[1])
+    others = [str(each[-1]) for each in unknown if each[:-1] == path[:-1]]
+    message = f"{name} has no rows"
+    if others:
+        are = "is no key" if len(others) == 1 else "are no keys"
+        message += f", and {', '.join(others)} {are} of a stage"
+    help = f'a stage is written {name}: "[[3x3, 64], [3x3, 64]] x 2"'
+    return Diagnostic(code="missing", message=message, path=path, help=help)
+
+
+def _missing_keys(keys: list[str]) -> Diagnostic:
+    """One diagnostic for all keys that a whole spec needs."""
+    message = f"{keys[0]!r} is missing"
+    help = _PURPOSES[keys[0]]
+    if len(keys) > 1:
+        *first, last = map(repr, keys)
+        message = f"{', '.join(first)} and {last} are missing"
+        help = "a whole spec has input, stem, stages and head; a variant has extends: resnet50"
+    return Diagnostic(code="missing", message=message, path=(keys[0],), help=help)
+
+
+def _split_number(path: SpecPath) -> Diagnostic:
+    return Diagnostic(
+        code="value",
+        message="a number is written without commas: in braces they part keys",
+        path=path,
+        on_key=True,
+        help="like params: 25557032",
+    )
 
 
 _UNKNOWN_KEY: Final = "unexpected_keyword_argument"
@@ -42,19 +107,13 @@ def _diagnostic(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) -
                 path=path,
                 within=context["at"],
                 help=context["help"],
+                fix=context.get("fix"),
             )
         case "missing":
             message = f"{key!r} is missing"
             return Diagnostic(code="missing", message=message, path=path, help=_PURPOSES.get(key))
         case "unexpected_keyword_argument":
-            message = f"{key!r} is not a key here"
-            return Diagnostic(
-                code="unknown-key",
-                message=message,
-                path=path,
-                on_key=True,
-                help=_key_help(path),
-            )
+            return unknown_key(path, detail["input"])
         case "string_pattern_mismatch":
             return _bad_name(detail, path)
         case "too_short":
@@ -64,11 +123,71 @@ def _diagnostic(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) -
         case "dataclass_type" if len(path) == 2 and path[0] == "stages":
             message = f"{key} has no rows"
             return Diagnostic(code="missing", message=message, path=path, help=_EXAMPLE)
-        case kind:
-            message, template = _EXPECTED.get(kind, ("is not a value for this key", ""))
-            message = detail["msg"] if kind == "refused" else f"{_shown(detail['input'])} {message}"
-            help = template.format(**context) or None
+        case "dataclass_type" | "dict_type" | "tuple_type" if detail["input"] is None:
+            help = _PURPOSES.get(key) or "leave it out, or write what it holds"
+            return Diagnostic(code="missing", message=f"{key} is empty", path=path, help=help)
+        case "dict_type" if isinstance(detail["input"], list) and key == "stages":
+            help = f"leave out the dashes: {_EXAMPLE.removeprefix('a stage is written ')}"
+            message = "stages are a mapping, not a list"
             return Diagnostic(code="value", message=message, path=path, help=help)
+        case _:
+            return _bad_value(detail, path, context)
+
+
+def _bad_value(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) -> Diagnostic:
+    """A value of the wrong kind, and what it says in the form of a spec, if that shows."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "dataclass_type" and path[-1] == "init" and isinstance(value, str):
+        scheme = choice_meant(("init", "scheme"), value) or "resnet"
+        return _with_fix(detail, path, "is not a mapping", f"{{scheme: {scheme}}}")
+    if kind == "refused" and isinstance(value, dict) and "kind" in value:
+        inner = {**detail, "loc": (*path, "kind"), "input": value["kind"]}
+        return _bad_value(cast("ErrorDetails", inner), (*path, "kind"), context)
+    if kind == "tuple_type" and isinstance(value, str):
+        return _with_fix(detail, path, "is not a list", f"[{json.dumps(value)}]")
+    message, template = _EXPECTED.get(kind, ("is not a value for this key", ""))
+    if kind == "refused":
+        message = detail["msg"]
+    if meant := _value_meant(kind, path, value):
+        return _with_fix(detail, path, message, meant)
+    if kind != "refused":
+        message = f"{_shown(value)} {message}"
+    help = template.format(**context) or None
+    if kind == "dataclass_type" and path[-1] == "expect":
+        help = "like expect: {layers: 50}"
+    if kind == "int_type" and path[0] == "expect":
+        help = "write the whole number, as `resnet-dsl summary` prints it"
+    return Diagnostic(code="value", message=message, path=path, help=help)
+
+
+def _with_fix(detail: ErrorDetails, path: SpecPath, message: str, meant: str) -> Diagnostic:
+    if detail["type"] != "refused":
+        message = f"{_shown(detail['input'])} {message}"
+    if "," in meant and meant[0] not in "[{":
+        meant = f'"{meant}"'
+    return Diagnostic(
+        code="value", message=message, path=path, help=f"write {meant}", fix=Fix(meant)
+    )
+
+
+def _value_meant(kind: str, path: SpecPath, value: object) -> str | None:
+    """What a value of the wrong kind says, in the form of a spec."""
+    match kind:
+        case "int_type":
+            return number_meant(value, whole=True)
+        case "float_type":
+            return number_meant(value, whole=False)
+        case "bool_type":
+            return bool_meant(value)
+        case "literal_error" if path[-1] == "output_stride":
+            number = number_meant(value, whole=True)
+            return number if number in ("8", "16", "32") else None
+        case "literal_error" | "refused":
+            return choice_meant(path, value)
+        case "less_than" if path[-1] == "drop_path" and isinstance(value, int | float):
+            return f"{value / 100:g}" if 1 <= value <= 99 else None
+        case _:
+            return None
 
 
 def _bad_name(detail: ErrorDetails, path: SpecPath) -> Diagnostic:
@@ -83,13 +202,13 @@ def _bad_name(detail: ErrorDetails, path: SpecPath) -> Diagnostic:
 _EXAMPLE = 'a stage is written conv2_x: "[[3x3, 64], [3x3, 64]] x 2"'
 _EXPECTED: Final = {
     "literal_error": ("is not a value for this key", "it takes {expected}"),
-    "int_type": ("is not a whole number", ""),
-    "float_type": ("is not a number", ""),
-    "bool_type": ("is neither true nor false", ""),
-    "string_type": ("is not a text", ""),
+    "int_type": ("is not a whole number", "write its digits alone, like 64"),
+    "float_type": ("is not a number", "like 0.1"),
+    "bool_type": ("is neither true nor false", "write true or false"),
+    "string_type": ("is not a text", "put it in quotes"),
     "tuple_type": ("is not a list", "a list of layers, one a line"),
-    "dict_type": ("is not a mapping", ""),
-    "dataclass_type": ("is not a mapping", ""),
+    "dict_type": ("is not a mapping", "write key: value pairs below it, or in braces"),
+    "dataclass_type": ("is not a mapping", "write key: value pairs below it, or in braces"),
     "greater_than_equal": ("is too small", "at least {ge}"),
     "less_than_equal": ("is too large", "at most {le}"),
     "less_than": ("is too large", "less than {lt}"),
@@ -109,44 +228,6 @@ def _shown(value: object) -> str:
             return "a list"
         case _:
             return repr(value)[:60]
-
-
-def _keys_at(path: SpecPath) -> list[str]:
-    """The keys that a path takes."""
-    return [field.name for field in fields(_class_at(path))]
-
-
-def _class_at(path: SpecPath) -> type[Any]:
-    match path:
-        case (*_, "norm", str(kind)) if kind in NORMS:
-            return NORMS[kind]
-        case (*_, "norm"):
-            return BatchNorm
-        case ("stages", _):
-            return Stage
-        case ("block",):
-            return BlockKeys
-        case ("init",):
-            return Init
-        case ("expect",):
-            return Expect
-        case _:
-            return Spec
-
-
-def _key_help(path: SpecPath) -> str:
-    if len(path) == 1 and path[0] in _keys_at(("block",)):
-        return "it is a key of block:, and of a stage"
-    if path[0] != "stages" and path[-1] in _keys_at(("stages", "")):
-        return "it is a key of a stage"
-    if guess := _similar_key(path):
-        return f"did you mean {guess!r}?"
-    return f"keys here: {', '.join(_keys_at(path[:-1]))}"
-
-
-def _similar_key(path: SpecPath) -> str | None:
-    """The key that an unknown one resembles."""
-    return nearest(str(path[-1]), _keys_at(path[:-1]))
 
 
 _PURPOSES: Final = {

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from resnet_dsl.diagnostics import nearest
 from resnet_dsl.notation.parse_norm import parse_eca, parse_norm, parse_se, parse_spatial
 from resnet_dsl.notation.parse_options import (
     NUMBER,
@@ -70,33 +69,7 @@ def parse_words(text: str, offset: int) -> HeadLayer:
     if activation := parse_activation(first, at):
         read_options(rest, ())
         return activation
-    guess = nearest(re.sub(r"[\d×xX*-]+d?\s*", "", first), _KNOWN)
-    raise NotationError(
-        f"{first!r} is not a layer", at, help=f"did you mean {guess!r}?" if guess else LAYER_HELP
-    )
-
-
-_KNOWN = (
-    "max pool",
-    "average pool",
-    "blur pool",
-    "zero pad",
-    "zero channels",
-    "se",
-    "eca",
-    "spatial attention",
-    "norm",
-    "batch norm",
-    "flatten",
-    "softmax",
-    "dropout",
-    "drop path",
-    "scale",
-    "learned scale",
-    "normalize",
-    "identity",
-    "fc",
-)
+    raise NotationError(f"{first!r} is not a layer", at, LAYER_HELP, unknown_layer=first)
 
 
 # ---------------------------------------------------------------- convolutions and pools
@@ -106,10 +79,11 @@ def _parse_conv(match: re.Match[str], at: At, rest: list[OptionText], whole: At)
     kernel = square(match[1], match[2], at)
     channels = re.fullmatch(r"(\d+)(?:-?d)?", rest[0][0]) if rest else None
     if channels is None:
+        stride = ", ".join(["", *(word for word, _ in rest if word.startswith("/"))])
         raise NotationError(
             "a convolution without its channels",
             rest[0][1] if rest else at,
-            help=f"write {kernel}x{kernel}, 64 (or {kernel}x{kernel} max pool)",
+            help=f"write {kernel}x{kernel}, 64{stride} (or {kernel}x{kernel} max pool{stride})",
         )
     allowed = ("C", "stride", "dilation", "pad", "bias", "norm", "activation")
     options = read_options(rest[1:], allowed)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
-from resnet_dsl.diagnostics import Code
+from resnet_dsl.diagnostics import Code, Fix
 from resnet_dsl.ir import ActKind
 from resnet_dsl.notation.terms import Activation, At
 
@@ -18,7 +18,11 @@ OptionText: TypeAlias = tuple[str, At]
 
 
 class NotationError(ValueError):
-    """A text that is not a row or layer: what is wrong, at which characters, and the fix."""
+    """A text that is not a row or layer: what is wrong, at which characters, what to write instead,
+    and the fix where there is one.
+
+    `unknown_layer` is the text where a layer was expected.
+    """
 
     def __init__(
         self,
@@ -26,8 +30,12 @@ class NotationError(ValueError):
         at: At | None = None,
         help: str | None = None,
         code: Code = "row",
+        fix: Fix | None = None,
+        unknown_layer: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.fix = fix
+        self.unknown_layer = unknown_layer
         self.message = message
         self.at = at
         self.help = help
@@ -153,7 +161,23 @@ def _read_option(word: str, at: At) -> tuple[str, Any]:
             return ("activation", "linear") if key == "linear" else (key, option.name == key)
     if activation := parse_activation(word, at):
         return "activation", activation
+    if example := _LACKING.get(word.lower()):
+        raise NotationError(f"{word!r} without its number", at, help=f"write {example}")
     raise NotationError(f"{word!r} is not an option of a layer", at, help=_option_help(word))
+
+
+_LACKING: Final = {
+    **dict.fromkeys(("pad", "padding"), "pad 1, or leave it out for the size to stay"),
+    **dict.fromkeys(("/", "stride"), "/2"),
+    **dict.fromkeys(("c", "c=", "groups"), "C=32, or groups 32 for a norm"),
+    "dilation": "dilation 2",
+    "eps": "eps 0.001",
+    "momentum": "momentum 0.1",
+    "gate": "gate hardsigmoid",
+    "mean": "mean 0.5",
+    "std": "std 0.5",
+}
+"""Options without their values, and how they are written whole."""
 
 
 def _option_help(word: str) -> str:

@@ -42,26 +42,32 @@ def parse_row(text: str) -> Row:
     _check_additions(branches, shortcut)
     if not scan.take(r"\]"):
         raise scan.error("the row's last bracket is missing", help="close the block with ]")
-    repeats = 1
-    if not scan.done:
-        times = scan.take(r"[x×X*]?\s*(\d+)(?!\w)")
-        if not times or times[0].strip()[0].isdigit():
-            raise scan.error(
-                "a row ends with its count" if not times else "an x is missing before the count",
-                at=times.span() if times else None,
-                help='like "] x 3"',
-            )
-        repeats = read_number(times[1], times.span(1))
-        if repeats == 0:
-            raise NotationError(
-                "a block is repeated 0 times",
-                times.span(1),
-                help="leave the stage out, or repeat the block once or more",
-                code="repeats",
-            )
-        if not scan.done:
-            raise scan.error("unexpected text after the row", help="a row has one repeat count")
+    repeats = _parse_repeats(scan)
     return Row(branches=tuple(branches), repeats=repeats, shortcut=shortcut)
+
+
+def _parse_repeats(scan: _Scanner) -> int:
+    """The count at the end of a row, 1 where there is none."""
+    if scan.done:
+        return 1
+    times = scan.take(r"[x×X*]?\s*([0-9]+)(?![\w.])")
+    if not times or times[0].strip()[0].isdigit():
+        message = "an x is missing before the count" if times else "a row ends with its count"
+        if not times and scan.peek("x×X*"):
+            message = "a count is a whole number from 1 on"
+        at = times.span() if times else None
+        raise scan.error(message, at=at, help='like "] x 3"')
+    repeats = read_number(times[1], times.span(1))
+    if repeats == 0:
+        raise NotationError(
+            "a block is repeated 0 times",
+            times.span(1),
+            help="leave the stage out, or repeat the block once or more",
+            code="repeats",
+        )
+    if not scan.done:
+        raise scan.error("unexpected text after the row", help="a row has one repeat count")
+    return repeats
 
 
 def _parse_path(scan: _Scanner) -> Branch:

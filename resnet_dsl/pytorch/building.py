@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.language.part_names import meant_part
 from resnet_dsl.language.spec import Init
 from resnet_dsl.naming import NAMINGS, Naming, NamingError, named
 from resnet_dsl.naming.builder import Features
@@ -121,8 +122,10 @@ def _feature_outputs(resolved: Resolved, features: Sequence[str]) -> Features:
     ends = feature_ends(resolved)
     outputs: dict[int, list[str]] = {}
     for name in features:
-        known = isinstance(name, str) and name in ends
-        stop = ends[name] if known else part_named(stages, name).layers.stop
+        known = isinstance(name, str)
+        own = name if known and name in ends else None
+        own = own or (meant_part(name, [stage.name for stage in stages]) if known else None)
+        stop = ends[own] if own in ends else part_named(stages, name).layers.stop
         outputs.setdefault(stop, []).append(name)
     return outputs
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from resnet_dsl.diagnostics import fail
+from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import Naming, has_whole_files
 from resnet_dsl.pytorch.building import build_model, usable_device
 from resnet_dsl.pytorch.loading import load_weights
@@ -26,6 +27,7 @@ def trial_run(
     source: Source,
     overrides: Sequence[str] = (),
     *,
+    input: Input | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     naming: Naming = "torchvision",
@@ -44,7 +46,7 @@ def trial_run(
     remarks: tuple[str, ...] = ()
     where, kind = usable_device(device), getattr(torch, dtype)
     times = [time.perf_counter()]
-    resolved = resolve(source, overrides)
+    resolved = resolve(source, overrides, input)
     analysis = analysis_of(resolved)
     times.append(time.perf_counter())
     init = weights is None or not has_whole_files(naming)

@@ -76,7 +76,7 @@ def verified_lift(
     """
     path = file_of(source)
     _check_places(output, weights, path, force=force)
-    result, state, model = _lifted(source, path, input_shape(input), partial, of_files)
+    result, state, model = _lifted(source, path, input, partial, of_files)
     if verify or weights:
         again, tensors = _built(resolve(loads(result.text)), result.lifted, state)
         result = replace(result, tensors=len(result.lifted.weights))
@@ -103,21 +103,25 @@ def _check_places(
 def _lifted(
     source: str,
     path: Path | None,
-    shape: Shape | None,
+    input: Input | None,
     partial: bool,
     of_files: Mapping[str, Any],
 ) -> tuple[VerifiedLift, Mapping[str, Tensor], nn.Module | None]:
     """What a source is lifted to, its tensors by name, and its model unless it is a file."""
     if path is not None:
-        checkpoint = read(path, shape, **of_files)
+        checkpoint = read(path, input, **of_files)
         result = _with_text(checkpoint.lifted, source, path.stem)
         return replace(result, of_tensors=checkpoint.tensors), checkpoint.state, None
     if any(of_files.values()):
         options = "--weights-key, --ignore, --set and --images"
         raise fail("source", f"{source}: no file of weights, and {options} are for files alone")
     named = model_of(source)
-    lifted = lift_model(named.model, shape or named.input, partial=partial)
+    lifted = lift_model(named.model, _size(input, named.input), partial=partial)
     return _with_text(lifted, source, named.name), named.model.state_dict(), named.model
+
+
+def _size(input: Input | None, own: Shape) -> Shape:
+    return own if input is None else input_shape(input, own)
 
 
 def _with_text(lifted: Lifted, source: str, name: str | None) -> VerifiedLift:
@@ -135,7 +139,7 @@ def verified_network(source: str, input: Input | None = None) -> LiftedNetwork:
     if file_of(source) is not None:
         return verified_lift(source, input=input).lifted
     named = model_of(source)
-    lifted = lift_network(named.model, input_shape(input) or named.input)
+    lifted = lift_network(named.model, _size(input, named.input))
     again, _ = _built(resolve(lifted.network), lifted, named.model.state_dict())
     _verified(again, named.model, lifted)
     return lifted

@@ -11,24 +11,34 @@ complaints are placed by walking the tree again. How rows fit each other is not 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resnet_dsl.diagnostics import Source, fail, nearest
-from resnet_dsl.language.shipped import is_shipped, zoo, zoo_path
+from resnet_dsl.diagnostics import Diagnostic, Source, SpecError, nearest
+from resnet_dsl.language.part_names import meant_part
+from resnet_dsl.language.shipped import is_shipped, zoo_path
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.language.validation import validated
+from resnet_dsl.reader.look_alikes import naming_look_alikes
 from resnet_dsl.reader.places import placing
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar, compose, read_file
-from resnet_dsl.reader.variants import with_base
+from resnet_dsl.reader.variants import base_of, unknown_spec, with_base
 
 
 class ReadSpec(NamedTuple):
-    """A spec, and the tree that knows where its values stand."""
+    """A spec, and the tree that knows where its values stand.
+
+    `own` is the tree of the text alone, `base` that of what it extends; `overrides` came last.
+    """
 
     spec: Spec
     tree: Entries
+    own: Entries
+    base: Entries | None = None
+    overrides: tuple[str, ...] = ()
 
 
 def read_spec(where: str | Path, overrides: Sequence[str] = ()) -> ReadSpec:
@@ -40,9 +50,14 @@ def read_spec(where: str | Path, overrides: Sequence[str] = ()) -> ReadSpec:
     return _read(read_file(path), path, overrides)
 
 
-def read_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> ReadSpec:
-    """Read a spec from a text; its `extends:` may name specs of the zoo only."""
-    return _read(Source(name, text), None, overrides)
+def read_text(
+    text: str,
+    name: str = "<text>",
+    overrides: Sequence[str] = (),
+    path: Path | None = None,
+) -> ReadSpec:
+    """Read a spec from a text; without a path, its `extends:` may name specs of the zoo only."""
+    return _read(Source(name, text), path, overrides)
 
 
 def read(text: str) -> Spec:
@@ -63,22 +78,52 @@ def find_spec(where: str | Path) -> Path:
     path = Path(where)
     if isinstance(where, Path) or path.suffix in {".yaml", ".yml"} or os.path.exists(where):
         return path
-    guess = nearest(where, zoo())
-    raise fail(
-        "unknown-spec",
-        f"{where!r} is not a spec of the zoo, and not a file",
-        help=f"did you mean {guess!r}?" if guess else "`resnet-dsl zoo` lists the names",
-    )
+    raise unknown_spec(str(where))
 
 
 def _read(source: Source, path: Path | None, overrides: Sequence[str] = ()) -> ReadSpec:
-    tree = with_base(compose(source), path)
+    with naming_look_alikes():
+        return _validated(source, path, overrides)
+
+
+def _validated(source: Source, path: Path | None, overrides: Sequence[str]) -> ReadSpec:
+    own = compose(source)
+    return combined(own, base_of(own, path), overrides)
+
+
+def combined(own: Entries, base: Entries | None, overrides: Sequence[str] = ()) -> ReadSpec:
+    """The spec of a tree, of what it extends, and of the settings that override both."""
+    tree = with_base(own, base)
     if overrides:
         from resnet_dsl.reader.overrides import overridden
 
         tree = overridden(tree, overrides)
-    with placing(tree):
-        return ReadSpec(validated(_plain(tree)), tree)
+    with placing(tree), _naming_inherited(base):
+        return ReadSpec(validated(_plain(tree)), tree, own, base, tuple(overrides))
+
+
+@contextmanager
+def _naming_inherited(base: Entries | None) -> Iterator[None]:
+    """A stage of a variant that lacks its rows was meant to be an inherited one."""
+    try:
+        yield
+    except SpecError as error:
+        stages = base.entries["stages"].node if base and "stages" in base.entries else None
+        names = list(stages.entries) if isinstance(stages, Entries) else []
+        raise SpecError(_as_inherited(each, names) for each in error.diagnostics) from None
+
+
+def _as_inherited(diagnostic: Diagnostic, names: list[str]) -> Diagnostic:
+    match diagnostic.path:
+        case ("stages", str(name), "rows") if names and diagnostic.code == "missing":
+            meant = meant_part(name, names) or nearest(name, names)
+            help = f"did you mean {meant}?" if meant in names else f"it has {', '.join(names)}"
+            message = f"{name} is not a stage of the base, and has no rows"
+            return replace(
+                diagnostic, message=message, help=help, path=("stages", name), on_key=True
+            )
+        case _:
+            return diagnostic
 
 
 def _plain(node: Node) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +32,13 @@ def check_place(path: Path, *, force: bool = True, inputs: Iterable[Path] = ()) 
         raise fail("file", f"{path}: exists already", help="--force writes over it")
 
 
+def rewritten(path: Path, text: str) -> None:
+    """Put a text in the place of that of a file; its mode and its byte order mark stay."""
+    with whole(path) as draft:
+        mark = codecs.BOM_UTF8 if path.read_bytes().startswith(codecs.BOM_UTF8) else b""
+        draft.write_bytes(mark + text.encode())
+
+
 def _reads(source: Path, path: Path) -> bool:
     """Whether a file may be one of those that a source is read from: itself, or one of the files
     in a folder or beside an index."""
@@ -44,9 +53,13 @@ def _reads(source: Path, path: Path) -> bool:
 def whole(path: Path) -> Iterator[Path]:
     """A path beside the target to write to; it takes the target's place once all went well."""
     target = real(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    draft = target.with_name(f".{target.name[:100]}.{os.getpid()}.draft")
     try:
         yield draft
+        if os.path.isfile(target):
+            shutil.copymode(target, draft)
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it takes the name
         draft.replace(target)
     except OSError as error:
         raise fail("file", f"{path}: {(error.strerror or 'not writable').lower()}") from None

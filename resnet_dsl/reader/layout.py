@@ -8,9 +8,7 @@ written by `resnet_dsl.reader.write`; formatting such a text changes nothing.
 
 from __future__ import annotations
 
-import codecs
 import re
-import shutil
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple, TypeAlias, assert_never
 
@@ -21,9 +19,9 @@ from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.reader import ReadSpec, find_spec, read_spec, read_text
-from resnet_dsl.reader.files import whole
+from resnet_dsl.reader.files import rewritten
+from resnet_dsl.reader.scalars import quoted, scalar
 from resnet_dsl.reader.tree import LARGEST_FILE, Entries, Items, Node, Scalar, compose, decode
-from resnet_dsl.reader.write import quoted, scalar
 
 _BREAKS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _BLANKS: Final = re.compile(rf"[ \t]+(?=[{''.join(_BREAKS)}])")
@@ -95,10 +93,7 @@ def rewrite(where: str) -> bool:
     read, path = read_spec(where), find_spec(where)
     if is_formatted(read):
         return False
-    with whole(path) as draft:
-        mark = codecs.BOM_UTF8 if path.read_bytes().startswith(codecs.BOM_UTF8) else b""
-        draft.write_bytes(mark + formatted(read).encode())
-        shutil.copymode(path, draft)
+    rewritten(path, formatted(read))
     return True
 
 

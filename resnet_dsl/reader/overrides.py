@@ -76,7 +76,8 @@ def _parse(text: str) -> _Setting:
     key, equals, value = text.partition("=")
     if not equals or not text.isprintable():
         problem = "is not a printable line" if equals else "sets nothing"
-        raise fail("value", f"{text!r} {problem}", help=_LIKE, span=whole)
+        help = f"write --set {text}=VALUE" if re.fullmatch(r"[\w.]{1,60}", text) else _LIKE
+        raise fail("value", f"{text!r} {problem}", help=help, span=whole)
     steps, start = [], 0
     for word in key.split("."):
         steps.append(_Step(word.strip(), whole.within(start, start + len(word))))
@@ -87,9 +88,17 @@ def _parse(text: str) -> _Setting:
         start += len(word) + 1
     if len(steps) > DEEPEST:
         raise fail("limit", f"a key of {len(steps):,} steps", help=_LIKE, span=whole)
+    if value.count("[") != value.count("]"):
+        help = f"put it in quotes for the shell: --set '{key}=[[3x3, 64], [3x3, 64]] x 3'"
+        raise fail("value", "the value ends inside of brackets", help=help, span=whole)
     blanks = len(value) - len(value.lstrip())
     span = whole.within(len(key) + 1 + blanks, max(len(text.rstrip()), len(key) + 2 + blanks))
     return _Setting(tuple(steps), value.strip(), span)
+
+
+def setting_span(text: str) -> Span:
+    """The place of a setting as a whole."""
+    return Span(Source("--set", text), 1, 1, len(text) + 1)
 
 
 _LIKE: Final = "write --set KEY=VALUE, like --set stem.1.pad=0"
@@ -158,7 +167,7 @@ def _value(setting: _Setting, path: SpecPath) -> Node:
         return Span(setting.span.source, 1, span.column + shift, span.end + shift)
 
     try:
-        tree = compose(Source("--set", prefix + setting.text))
+        tree = compose(Source("--set", prefix + setting.text), tuple(map(str, path)) or ("value",))
     except SpecError as error:
         placed = (replace(d, span=moved(d.span) if d.span else None) for d in error.diagnostics)
         raise SpecError(placed) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from resnet_dsl.diagnostics import Diagnostic, Span, SpecError
+from resnet_dsl.diagnostics import Diagnostic, Fix, Span, SpecError
+from resnet_dsl.reader.scalars import scalar
 from resnet_dsl.reader.tree import Entries, Items, Node, Scalar
 
 
@@ -48,4 +50,22 @@ def place(tree: Entries, diagnostic: Diagnostic) -> Diagnostic:
         span = key
     elif isinstance(node, Scalar) and diagnostic.within and node.inner:
         span = node.inner.within(*diagnostic.within)
-    return replace(diagnostic, span=span, path=tuple(walked))
+    fix = diagnostic.fix and _placed_fix(diagnostic.fix, node, span)
+    return replace(diagnostic, span=span, path=tuple(walked), fix=fix)
+
+
+def _placed_fix(fix: Fix, node: Node, span: Span) -> Fix | None:
+    """A fix with the place that it takes; None where the text shows other characters."""
+    if fix.within is None:
+        return fix._replace(span=span)
+    if not isinstance(node, Scalar) or node.inner is None:
+        return None
+    inner, (start, end) = node.inner, fix.within
+    if inner != node.span:  # in quotes
+        is_plain = not set(fix.text) & set("\"'\\")
+        return fix._replace(span=inner.within(start, end), within=None) if is_plain else None
+    whole = str(node.value)
+    text = whole[:start] + fix.text + whole[end:]
+    before = inner.source.line(inner.line)[: inner.column - 1]
+    in_list = not re.fullmatch(r"\s*(?:- )?(?:[\w.-]+:\s+)?", before)
+    return Fix(scalar(text, flow=in_list), span=inner)

@@ -6,13 +6,16 @@ that lost their quotes, and limits size, depth and what aliases expand to. No ta
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from resnet_dsl.diagnostics import Code, Diagnostic, Source, Span, SpecError, fail
+from resnet_dsl.diagnostics import Code, Diagnostic, Fix, Source, Span, SpecError, fail
+from resnet_dsl.language.shipped import is_shipped
+from resnet_dsl.reader.unquoted import holds_texts, is_unquoted, unquoted, yaml_error
 
 LARGEST_FILE: Final = 1 << 20
 LARGEST_TREE: Final = 20_000
@@ -62,6 +65,9 @@ def decode(data: bytes, name: str, by: Span | None = None) -> Source:
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            help = "save it as UTF-8: it is UTF-16"
+            raise fail("not-text", f"{name}: not UTF-8", help=help, span=by) from None
         before = data[: error.start].decode(errors="replace")
         place = Source(name, before).place(len(before))
         span = place._replace(source=Source(name, ""))  # whose bytes are no text to show
@@ -89,12 +95,15 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def compose(source: Source) -> Entries:
-    """The tree of a text; every structural fault at once."""
+def compose(source: Source, at: tuple[str, ...] = ()) -> Entries:
+    """The tree of a text; every structural fault at once.
+
+    With `at`, the text has one key, whose value is that which these keys lead to in a spec.
+    """
     try:
         node = _Loader(source).get_single_node()
     except yaml.MarkedYAMLError as error:
-        _raise_yaml(source, error)
+        raise yaml_error(source, error) from None
     except yaml.reader.ReaderError as error:
         code = f"U+{error.character:04X}" if isinstance(error.character, int) else "a character"
         raise fail(
@@ -107,14 +116,8 @@ def compose(source: Source) -> Entries:
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value.strip()):
         raise fail("empty", "the spec is empty", help="`resnet-dsl zoo` lists examples", span=start)
     if not isinstance(node, yaml.MappingNode):
-        span = _span(source, node.start_mark, node.end_mark)
-        raise fail(
-            "not-a-mapping",
-            "a spec is a mapping",
-            help="it begins like input: 3x224x224",
-            span=span,
-        )
-    grown = _Growth(source)
+        raise _not_a_mapping(source, node)
+    grown = _Growth(source, at)
     tree = grown.grow(node, 0)
     if grown.faults:
         raise SpecError(grown.faults)
@@ -125,12 +128,14 @@ def compose(source: Source) -> Entries:
 class _Growth:
     """PyYAML's nodes to ours, counted: an alias costs what it stands for."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, at: tuple[str, ...]) -> None:
         self.source = source
         self.faults: list[Diagnostic] = []
         self.count = 0
+        self.at = at
 
-    def grow(self, node: Any, depth: int) -> Node:
+    def grow(self, node: Any, depth: int, keys: tuple[str, ...] = ()) -> Node:
+        """A node and all below it; `keys` lead to it, "" for an item of a list."""
         span = _span(self.source, node.start_mark, node.end_mark)
         self.count += 1
         if self.count > LARGEST_TREE or depth > DEEPEST:
@@ -139,36 +144,28 @@ class _Growth:
             case yaml.ScalarNode():
                 return self._scalar(node, span)
             case yaml.SequenceNode():
-                self._refuse_unquoted(node, span)
-                return Items(tuple(self.grow(item, depth + 1) for item in node.value), span)
+                if node.flow_style and holds_texts(keys) and is_unquoted(node, _item_value):
+                    text = self.source.text[node.start_mark.index : node.end_mark.index]
+                    raise unquoted(" ".join(text.split()), keys, span)
+                return Items(
+                    tuple(self.grow(item, depth + 1, (*keys, "")) for item in node.value), span
+                )
             case _:
-                return self._mapping(node, span, depth)
+                return self._mapping(node, span, depth, keys)
 
     def _scalar(self, node: yaml.ScalarNode, span: Span) -> Scalar:
         if node.style is None:
             value = _plain_value(node.value)
+            if isinstance(value, str):
+                _refuse_slip(self.source, node, span)
             return Scalar(value, span, span if isinstance(value, str) else None)
         text = span.source.line(span.line)[span.column : span.end - 2]
         inner = span._replace(column=span.column + 1, end=span.end - 1)
         return Scalar(node.value, span, inner if text == node.value else None)
 
-    def _refuse_unquoted(self, node: yaml.SequenceNode, span: Span) -> None:
-        """Lists hold texts: a list of lists or numbers is a row that lost its quotes."""
-        broken = any(
-            isinstance(item, yaml.SequenceNode)
-            or (isinstance(item, yaml.ScalarNode) and isinstance(_item_value(item), int))
-            for item in node.value
-        )
-        if node.flow_style and broken:
-            text = self.source.text[node.start_mark.index : node.end_mark.index]
-            raise fail(
-                "unquoted",
-                "YAML takes this for a list",
-                help=f'put it in quotes: "{" ".join(text.split())}"',
-                span=span,
-            )
-
-    def _mapping(self, node: yaml.MappingNode, span: Span, depth: int) -> Entries:
+    def _mapping(
+        self, node: yaml.MappingNode, span: Span, depth: int, keys: tuple[str, ...]
+    ) -> Entries:
         entries: dict[str, Entry] = {}
         for key, value in node.value:
             key_span = _span(self.source, key.start_mark, key.end_mark)
@@ -182,11 +179,37 @@ class _Growth:
                     key_span,
                 )
                 continue
-            entries[key.value] = Entry(key_span, self.grow(value, depth + 1))
+            entries[key.value] = Entry(
+                key_span, self.grow(value, depth + 1, self.at or (*keys, key.value))
+            )
         return Entries(entries, span)
 
     def _fault(self, code: Code, message: str, help: str, span: Span) -> None:
         self.faults.append(Diagnostic(code=code, message=message, help=help, span=span))
+
+
+def _refuse_slip(source: Source, node: yaml.ScalarNode, span: Span) -> None:
+    """A text that YAML takes for something else than its author did."""
+    if re.match(r"-[^\s-]", node.value):
+        first = source.line(span.line)[span.column - 1 :].rstrip()
+        span = span._replace(end=span.column + len(first))
+        raise fail(
+            "yaml",
+            "a blank is missing after the dash",
+            help=f"write - {first[1:]}",
+            span=span,
+            fix=Fix(f"- {first[1:]}", span=span),
+        )
+    after = node.start_mark.line + 1
+    following = source.line(after + 1) if node.end_mark.line >= after else ""
+    if slip := re.match(r"\s*(- |-$|[\w-]+:(?:\s|$))", following):
+        width = len(following) - len(following.lstrip())
+        raise fail(
+            "yaml",
+            f"this line goes on from line {after}, since it is indented further",
+            help=f"indent it as line {after} is",
+            span=Span(source, after + 1, width + 1, slip.end() + 1),
+        )
 
 
 def _item_value(node: yaml.ScalarNode) -> str | int | float | bool | None:
@@ -218,29 +241,15 @@ def _span(source: Source, start: Any, end: Any) -> Span:
     return Span(source, start.line + 1, start.column + 1, max(last, start.column) + 1)
 
 
-_UNQUOTED = re.compile(  # a row with its count, or one that fills its line, without quotes
-    r"""(?<=[:,{-] )\[ *\[[^"'#]*\](?: *[x×X*] *\d+|(?= *(?:#|$)))"""
-)
-
-
-def _raise_yaml(source: Source, error: yaml.MarkedYAMLError) -> NoReturn:
-    """YAML's own complaint; or, where a row lost its quotes, that."""
-    mark = error.problem_mark or error.context_mark
-    line = mark.line if mark else 0
-    for number in (line, line - 1):
-        text = source.line(number + 1) if number >= 0 else ""
-        if row := _UNQUOTED.search(text):
-            raise fail(
-                "unquoted",
-                "YAML takes this for a list",
-                help=f'put it in quotes: "{row[0]}"',
-                span=Span(source, number + 1, row.start() + 1, row.end() + 1),
-            ) from None
-    column = (mark.column if mark else 0) + 1
-    problem = str(error.problem or error.context or "broken YAML")
-    raise fail(
-        "yaml",
-        problem,
-        help="indent with blanks, not tabs" if r"'\t'" in problem else None,
-        span=Span(source, line + 1, column, column + 1),
-    ) from None
+def _not_a_mapping(source: Source, node: yaml.Node) -> SpecError:
+    """A text that is YAML, and no keys with values: a list, or one text."""
+    fault = yaml_error(source, None)
+    if fault.diagnostics[0].fix:
+        return fault
+    help = "it begins like input: 3x224x224"
+    if isinstance(node, yaml.ScalarNode) and is_shipped(node.value):
+        help = f"a variant begins with extends: {node.value}"
+    if isinstance(node, yaml.SequenceNode):
+        help = "leave out the dashes before the keys: input: 3x224x224"
+    span = _span(source, node.start_mark, node.end_mark)
+    return fail("not-a-mapping", "a spec is a mapping of keys to values", help=help, span=span)

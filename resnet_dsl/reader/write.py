@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Final
+from typing import Any
 
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.activations import activation_mapping
@@ -13,6 +12,7 @@ from resnet_dsl.language.fields import Sides
 from resnet_dsl.language.spec import Spec, Stage
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import Activation, HeadLayer, Row
+from resnet_dsl.reader.scalars import quoted, scalar
 
 
 def write(spec: Spec) -> str:
@@ -133,25 +133,3 @@ def _float(value: float) -> str:
     if mark and "." not in mantissa:
         mantissa += ".0"
     return f"{mantissa}{mark}{exponent}"
-
-
-_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*(?:,? [A-Za-z0-9_./=-]+)*")
-_WORDS: Final = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_NUMBER: Final = re.compile(r"[-+.0-9][-+.:_0-9eE]*|0[box][0-9a-fA-F_]+")
-
-
-def scalar(text: str, *, flow: bool = False) -> str:
-    """A text as YAML: bare where every YAML reader takes it for a text, quoted elsewhere.
-
-    >>> scalar("3x3, 64"), scalar("3x3, 64", flow=True), scalar("no")
-    ('3x3, 64', '"3x3, 64"', '"no"')
-    """
-    bare = _SAFE.fullmatch(text) and not _NUMBER.fullmatch(text) and text.lower() not in _WORDS
-    return text if bare and not (flow and "," in text) else quoted(text)
-
-
-def quoted(text: str) -> str:
-    """A text as YAML in double quotes, escaped where YAML breaks lines and JSON does not."""
-    import json  # specs are read more often than written
-
-    return json.dumps(text, ensure_ascii=not text.isprintable())

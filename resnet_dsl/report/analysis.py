@@ -11,7 +11,7 @@ from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost, Costs, Indexed
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import Shape, Size
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.fields import Input
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import HeadLayer, Row
 from resnet_dsl.report.layer_text import layers_text
@@ -112,19 +112,19 @@ def sides(size: Size) -> str:
 def analyze(source: Source, input: Input | None = None, overrides: Sequence[str] = ()) -> Analysis:
     """Layers, params and MACs of a path, a zoo name, a Spec or a Network, without building it.
 
-    `input` is one image, `"3x512x512"` or (channels, height, width), in place of the spec's own;
-    `overrides` are settings like `stem.1.pad=0`. Raises `SpecError` where the source is not a
-    network, or cannot take that input.
+    `input` is one image in place of the spec's own: `"3x512x512"` or (channels, height, width), or
+    512 with the spec's channels; `overrides` are settings like `stem.1.pad=0`. Raises `SpecError`
+    where the source is not a network, or cannot take that input.
 
     >>> analyze("resnet50", "3x448x448").stages[-1].output
     Shape(channels=2048, height=14, width=14)
     """
-    return analysis_of(resolve(source, overrides), input_shape(input))
+    return analysis_of(resolve(source, overrides, input))
 
 
-def analysis_of(resolved: Resolved, input: Shape | None = None) -> Analysis:
-    """The numbers of a resolved network, at its own input or another one."""
-    size = input or resolved.network.input
+def analysis_of(resolved: Resolved) -> Analysis:
+    """The numbers of a resolved network, at the size that answers are for."""
+    size = resolved.size
     costs = Costs(size, resolved.costs)
     with resolved.placing():
         parts = [_part(resolved, part, costs) for part in resolved.parts]

@@ -29,7 +29,7 @@ from resnet_dsl.folds.shape import Sizes, sized_visits
 from resnet_dsl.folds.walk import Visit
 from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.ir import LayerPath, Shape, Size
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.fields import Input
 from resnet_dsl.language.spec import DEFAULTS, BlockKeys, Settings, Spec, Stage
 from resnet_dsl.notation.printed import format_row
 from resnet_dsl.notation.terms import Conv, Row
@@ -86,10 +86,10 @@ def blocks(
     Raises `SpecError` where the source is not a network, cannot take that input, has no such stage,
     or has no spec.
     """
-    resolved = with_spec(source, overrides)
+    resolved = with_spec(source, overrides, input)
     stages = resolved.parts[1:-1]
     chosen = [part_named(stages, stage)] if stage is not None else stages
-    sizes: list[Size] = [input_shape(input) or resolved.network.input]
+    sizes: list[Size] = [resolved.size]
     with resolved.placing():
         known = Sizes()
         for i, layer in enumerate(resolved.network.layers):

@@ -23,8 +23,8 @@ from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.folds.field import receptive_field
-from resnet_dsl.ir import Layer, Network, Shape
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.ir import Layer, Network
+from resnet_dsl.language.fields import Input
 from resnet_dsl.recovery.network_spec import Recovered, recovered
 from resnet_dsl.report.analysis import Analysis, analysis_of
 from resnet_dsl.report.compared_parts import (
@@ -121,9 +121,8 @@ def diff(
     `input` takes the place of both own sizes, `overrides` hold for both; `names` are printed for
     them. Raises `SpecError` where one is not a network, or cannot take that input.
     """
-    shape = input_shape(input)
     sides = [
-        _side(source, shape, overrides, names[i] or "ab"[i], named=names[i] is not None)
+        _side(source, input, overrides, names[i] or "ab"[i], named=names[i] is not None)
         for i, source in enumerate((a, b))
     ]
     left, right = sides
@@ -149,11 +148,11 @@ def diff(
 
 
 def _side(
-    source: Source, input: Shape | None, overrides: Sequence[str], name: str, *, named: bool
+    source: Source, input: Input | None, overrides: Sequence[str], name: str, *, named: bool
 ) -> _Side:
-    resolved = resolve(source, overrides)
+    resolved = resolve(source, overrides, input)
     own = name if named else resolved.name or name
-    return _Side(name=own, resolved=resolved, analysis=analysis_of(resolved, input))
+    return _Side(name=own, resolved=resolved, analysis=analysis_of(resolved))
 
 
 def _normal_forms(sides: Sequence[_Side]) -> tuple[list[_Side], str | None]:

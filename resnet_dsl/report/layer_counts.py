@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.ir import Conv, LayerPath, Leaf, Linear, Network, Residual
+from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import names_of
 from resnet_dsl.report.analysis import analysis_of
 from resnet_dsl.sources.resolve import Source, resolve
@@ -38,14 +39,16 @@ class LayerCounts:
     modules: int
 
 
-def layers(source: Source, overrides: Sequence[str] = ()) -> LayerCounts:
+def layers(
+    source: Source, overrides: Sequence[str] = (), input: Input | None = None
+) -> LayerCounts:
     """The counts of a path, a zoo name, a Spec or a Network.
 
     >>> counts = layers("resnet18")
     >>> counts.stem, counts.blocks, counts.head, counts.not_counted["projections"]
     (1, 16, 1, 3)
     """
-    resolved = resolve(source, overrides)
+    resolved = resolve(source, overrides, input)
     network, analysis = resolved.network, analysis_of(resolved)
     kinds = Counter(kind for path, leaf in network_leaves(network) if (kind := _kind(path, leaf)))
     convolutions, linears = kinds.pop(_CONVS, 0), kinds.pop(_LINEARS, 0)

@@ -11,7 +11,7 @@ from resnet_dsl.folds.field import Field, Fields
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.ir import BatchNorm, Network, Shape, Size
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.fields import Input
 from resnet_dsl.report.analysis import analysis_of
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
@@ -63,8 +63,8 @@ def summary(source: Source, input: Input | None = None, overrides: Sequence[str]
     >>> numbers.receptive_field, numbers.activations, numbers.peak_activation_bytes
     (427, 11113984, 9633792)
     """
-    resolved = resolve(source, overrides)
-    analysis = analysis_of(resolved, input_shape(input))
+    resolved = resolve(source, overrides, input)
+    analysis = analysis_of(resolved)
     cost = analysis.cost
     *fields, last = _fields(resolved)
     parts = tuple(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.ir import Shape, Size
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.fields import Input
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import BlurPool, Conv, HeadLayer, Pool, Row, ZeroPad
@@ -74,12 +74,11 @@ def table(
     from top to bottom; between rows that are shared, larger maps come first. Raises `SpecError`
     where a source is not a network, cannot take the input, or has no spec.
     """
-    shape = input_shape(input)
     names, analyses, rows = [], list[Analysis](), list[_Row]()
     for i, source in enumerate(sources):
-        resolved = with_spec(source, overrides)
+        resolved = with_spec(source, overrides, input)
         assert resolved.spec is not None
-        analyses.append(analysis_of(resolved, shape))
+        analyses.append(analysis_of(resolved))
         typed = str(source) if isinstance(source, str | Path) else f"network {i + 1}"
         names.append(resolved.name or typed)
         rows = _joined(rows, _column(i, resolved.spec, analyses[i]))

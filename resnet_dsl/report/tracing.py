@@ -19,7 +19,7 @@ from resnet_dsl.folds.shape import SIZE_RULES
 from resnet_dsl.folds.vocabulary import node_op
 from resnet_dsl.folds.walk import Visit, both, leaves, walk
 from resnet_dsl.ir import LayerPath, Leaf, Parallel, Residual, Shape, Size
-from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import leaf_names
 from resnet_dsl.naming.builder import shared_scope
 from resnet_dsl.report.reason_text import reason_text
@@ -81,20 +81,19 @@ def trace(
     >>> [line.path for line in lines if line.why and "projection:" in line.why]
     ['layer2.0.downsample.0']
     """
-    resolved = resolve(source, overrides)
-    size = input_shape(input) or resolved.network.input
-    _check_part(resolved.parts, stage, block)
+    resolved = resolve(source, overrides, input)
+    part = _part(resolved.parts, stage, block)
     with resolved.placing():
         lines = tuple(
             line
-            for line in _lines(resolved, size)
-            if stage in (None, line.stage) and block in (None, line.block)
+            for line in _lines(resolved, resolved.size)
+            if part in (None, line.stage) and block in (None, line.block)
         )
-    return Trace(name=resolved.name, input=size, lines=lines)
+    return Trace(name=resolved.name, input=resolved.size, lines=lines)
 
 
-def _check_part(parts: Sequence[Part], stage: str | None, block: int | None) -> None:
-    """`SpecError` where the network has no such stage, or the stage no such block."""
+def _part(parts: Sequence[Part], stage: str | None, block: int | None) -> str | None:
+    """The name of a stage; `SpecError` where there is none, or where it has no such block."""
     part = None if stage is None else part_named(parts, stage)
     if block is not None and (part is None or not 0 < block <= len(part.blocks)):
         count = len(part.blocks) if part else 0
@@ -102,6 +101,7 @@ def _check_part(parts: Sequence[Part], stage: str | None, block: int | None) -> 
             f"{stage} has no block {block}, it has {count}" if part else "a block needs its stage"
         )
         raise fail("value", what, help="give a stage, and a block number from 1")
+    return part and part.name
 
 
 def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:

@@ -12,7 +12,8 @@ from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.reader import read_text
 from resnet_dsl.reader.files import check_place, real, whole
-from resnet_dsl.reader.write import scalar, write
+from resnet_dsl.reader.scalars import scalar
+from resnet_dsl.reader.write import write
 from resnet_dsl.sources.specs import load
 
 _OWN: Final = re.compile(r"(?:name|expect|    output): ")

@@ -5,24 +5,36 @@ A network is there in any case; a spec and its elaboration only where the source
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from resnet_dsl.diagnostics import Diagnostic, SpecError, fail, nearest
+from resnet_dsl.diagnostics import (
+    Diagnostic,
+    Severity,
+    SpecError,
+    SpecWarning,
+    fail,
+    nearest,
+)
 from resnet_dsl.elaboration import Elaboration, elaboration_of
 from resnet_dsl.folds.anatomy import anatomy
 from resnet_dsl.folds.cost import CostCache, network_cost
 from resnet_dsl.folds.shape import ShapeError
-from resnet_dsl.ir import Conv, Network, Parallel, Residual
+from resnet_dsl.ir import Conv, Network, Parallel, Residual, Shape
+from resnet_dsl.language.fields import Input, input_shape
+from resnet_dsl.language.part_names import meant_part
 from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.language.validation import validated
-from resnet_dsl.reader import read_spec, read_text
+from resnet_dsl.reader import ReadSpec, read_spec, read_text
 from resnet_dsl.reader.places import placing
 from resnet_dsl.reader.tree import Entries
 from resnet_dsl.recovery import STAGE_NAME, recover
+from resnet_dsl.sources.suspicions import suspicions
 
 Source: TypeAlias = str | Path | Spec | Network
 """A name of the zoo, the path of a spec, a spec or a network."""
@@ -43,13 +55,20 @@ class Part(NamedTuple):
 class Resolved(NamedTuple):
     """A network; where it was elaborated from a spec, how, and the tree of the spec's text.
 
-    `costs` are those that were computed to check the spec.
+    `costs` are those that were computed to check the spec, `at` is the size of image to answer for
+    in place of the network's own.
     """
 
     network: Network
     elaboration: Elaboration | None = None
     tree: Entries | None = None
     costs: CostCache | None = None
+    at: Shape | None = None
+
+    @property
+    def size(self) -> Shape:
+        """The size of image that answers are for."""
+        return self.at or self.network.input
 
     @property
     def spec(self) -> Spec | None:
@@ -78,7 +97,7 @@ class Resolved(NamedTuple):
     def _fault(self, error: ShapeError) -> Diagnostic:
         if self.elaboration:
             return self.elaboration.fault(error)
-        return Diagnostic(code="size", message=error.message, layer=error.path)
+        return Diagnostic(code="size", message=error.message, layer=error.path, help=error.help)
 
 
 def _parts_of_spec(elaboration: Elaboration) -> list[Part]:
@@ -108,29 +127,66 @@ def _parts_of(network: Network) -> list[Part]:
     return parts
 
 
-def resolve(source: Source, overrides: Sequence[str] = ()) -> Resolved:
+def resolve(source: Source, overrides: Sequence[str] = (), input: Input | None = None) -> Resolved:
     """The network that a source means, checked; `SpecError` says all that is wrong with it.
 
-    `overrides` are settings like `stem.1.pad=0`, in place of the spec's own values.
+    `overrides` are settings like `stem.1.pad=0`, in place of the spec's own values. `input` is the
+    size of image to answer for; with other channels than the spec's it overrides them.
     """
+    if isinstance(source, Network) and not overrides:
+        resolved = Resolved(source)
+        return resolved if input is None else resolved._replace(at=input_shape(input, source.input))
+    return _at_size(lambda settings: _resolved(source, settings), overrides, input)
+
+
+def _at_size(
+    resolved: Callable[[Sequence[str]], Resolved], overrides: Sequence[str], input: Input | None
+) -> Resolved:
+    """What is resolved with settings, at a size: with other channels, that is a setting too."""
+    answer = resolved(overrides)
+    if input is None:
+        return answer
+    own = answer.network.input
+    size = input_shape(input, own)
+    if size.channels != own.channels:
+        return resolved([*overrides, f"input={size}"])
+    return answer._replace(at=size)
+
+
+def _resolved(source: Source, overrides: Sequence[str]) -> Resolved:
     match source:
-        case Network() if not overrides:
-            return Resolved(source)
         case Network() | Spec() if overrides:
             from resnet_dsl.reader.write import write
 
             spec = recover(source) if isinstance(source, Network) else validated(source)
-            read = read_text(write(spec), overrides=overrides)
-            return checked(read.spec, read.tree)
+            return _checked_text(read_text(write(spec), overrides=overrides))
         case Spec():
             return checked(validated(source))
         case str() | Path():
-            read = read_spec(source, overrides)
-            return checked(read.spec, read.tree)
+            return _checked_text(read_spec(source, overrides))
         case _:
             what = type(source).__name__
             help = "a zoo name, a path, a Spec or a Network"
             raise fail("value", f"a source of type {what}", help=help)
+
+
+def _checked_text(read: ReadSpec) -> Resolved:
+    """A text that was read, checked; faults are at the author's keys, warnings are given."""
+    try:
+        resolved = checked(read.spec, read.tree)
+    except SpecError as error:
+        from resnet_dsl.sources.blame import blamed  # specs are right more often
+
+        with suppress(SpecWarning):  # where warnings are errors, the error counts more
+            _warn(suspicions(read))
+        raise blamed(error, read) from None
+    _warn(suspicions(read, resolved.elaboration))
+    return resolved
+
+
+def _warn(suspicious: Iterable[Diagnostic]) -> None:
+    for diagnostic in suspicious:
+        warnings.warn(SpecWarning(diagnostic), stacklevel=2)
 
 
 def is_lifted_source(source: str) -> bool:
@@ -140,15 +196,19 @@ def is_lifted_source(source: str) -> bool:
     (False, True)
     """
     path = Path(source)
-    if is_shipped(source) or path.suffix in {".yaml", ".yml"}:
+    if (is_shipped(source) and ":" not in source) or path.suffix in {".yaml", ".yml"}:
         return False
     return ":" in source or bool(path.suffix) or path.is_file()
 
 
-def with_spec(source: Source, overrides: Sequence[str] = ()) -> Resolved:
+def with_spec(
+    source: Source, overrides: Sequence[str] = (), input: Input | None = None
+) -> Resolved:
     """`resolve`, for those who need rows: the spec of a network is recovered."""
-    resolved = resolve(source, overrides)
-    return resolved if resolved.elaboration else checked(recover(resolved.network))
+    resolved = resolve(source, overrides, input)
+    if resolved.elaboration:
+        return resolved
+    return checked(recover(resolved.network))._replace(at=resolved.at)
 
 
 def checked(spec: Spec, tree: Entries | None = None) -> Resolved:
@@ -159,19 +219,56 @@ def checked(spec: Spec, tree: Entries | None = None) -> Resolved:
     return Resolved(elaboration.network, elaboration, tree, costs)
 
 
-def check(source: Source, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with a source, nothing where it can be used.
+def check(
+    source: Source,
+    overrides: Sequence[str] = (),
+    input: Input | None = None,
+    *,
+    strict: bool = False,
+) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with a source, and warnings about what is surely not meant.
+
+    There are none where it can be used as it is. With `strict`, warnings are errors.
 
     >>> check("resnet50")
     ()
     >>> [diagnostic.code for diagnostic in check("resnet5O")]
     ['unknown-spec']
     """
-    try:
-        resolve(source, overrides)
-    except SpecError as error:
-        return error.diagnostics
-    return ()
+    return _diagnosed(lambda: resolve(source, overrides, input), strict=strict)
+
+
+def check_text(
+    text: str,
+    name: str,
+    overrides: Sequence[str] = (),
+    input: Input | None = None,
+    *,
+    path: Path | None = None,
+    strict: bool = False,
+) -> tuple[Diagnostic, ...]:
+    """`check` of the text of a spec, which is known by `name`, and stands at a path if it does."""
+
+    def read(settings: Sequence[str]) -> Resolved:
+        return _checked_text(read_text(text, name, settings, path))
+
+    return _diagnosed(lambda: _at_size(read, overrides, input), strict=strict)
+
+
+def _diagnosed(resolved: Callable[[], Resolved], *, strict: bool) -> tuple[Diagnostic, ...]:
+    severity: Severity = "error" if strict else "warning"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SpecWarning)
+        try:
+            answer = resolved()
+            with answer.placing():
+                network_cost(answer.network, answer.at, answer.costs if answer.at is None else None)
+            errors: tuple[Diagnostic, ...] = ()
+        except SpecError as error:
+            errors = error.diagnostics
+    given = [each.message for each in caught if isinstance(each.message, SpecWarning)]
+    suspicious = dict.fromkeys(replace(each.diagnostic, severity=severity) for each in given)
+    return (*errors, *suspicious)
 
 
 def check_expect(elaboration: Elaboration, costs: CostCache | None = None) -> None:
@@ -186,12 +283,19 @@ def check_expect(elaboration: Elaboration, costs: CostCache | None = None) -> No
             code="expect",
             message=f"the network has {getattr(cost, key)} {key}, {getattr(expect, key)} expected",
             path=("expect", key),
+            help=_expect_help(key, getattr(cost, key), getattr(expect, key)),
         )
         for key in keys
         if getattr(cost, key) != getattr(expect, key)
     ]
     if faults:
         raise SpecError(faults)
+
+
+def _expect_help(key: str, actual: int, expected: int) -> str:
+    if key == "macs" and expected == 2 * actual:
+        return f"these are FLOPs, two for each multiply-accumulate: write macs: {actual}"
+    return f"if the rows are right, write {key}: {actual}"
 
 
 def feature_ends(resolved: Resolved) -> dict[str, int]:
@@ -223,11 +327,14 @@ def _stem_ends(resolved: Resolved) -> list[int]:
 
 
 def part_named(parts: Sequence[Part], name: str) -> Part:
-    """The part of a name; `SpecError` where there is none."""
-    for part in parts:
-        if part.name == name:
-            return part
-    names = [part.name for part in parts]
-    guess = nearest(name, names) if isinstance(name, str) else None
-    help = f"did you mean {guess!r}?" if guess else f"stages: {', '.join(names)}"
+    """The part of a name, its own or that of a library's module; `SpecError` for others."""
+    by_name = {part.name: part for part in parts}
+    if name in by_name:
+        return by_name[name]
+    stages = [stage for stage in by_name if stage not in {"stem", "head"}]
+    meant = meant_part(name, stages) if isinstance(name, str) else None
+    if meant in by_name:
+        return by_name[meant]
+    guess = nearest(name, by_name) if isinstance(name, str) else None
+    help = f"did you mean {guess!r}?" if guess else f"stages: {', '.join(by_name)}"
     raise fail("value", f"{name!r} is not a stage of this network", help=help)

@@ -61,7 +61,6 @@ class _Read:
 def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lifted:
     """`resnet_dsl.lift`."""
     shape = input_shape(input)
-    assert shape is not None
     graph = exported(model, shape, training=False)
     try:
         return _with_spec(model, _whole(model, shape, graph))
@@ -75,7 +74,6 @@ def lift_model(model: nn.Module, input: Input, *, partial: bool = False) -> Lift
 def lift_network(model: nn.Module, input: Input) -> LiftedNetwork:
     """The network of a model, whether or not a spec can express it."""
     shape = input_shape(input)
-    assert shape is not None
     return _lifted(model, _whole(model, shape, exported(model, shape, training=False)))
 
 

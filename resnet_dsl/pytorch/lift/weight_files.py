@@ -37,7 +37,7 @@ def read(
     images: str | Path | None = None,
 ) -> Checkpoint:
     """A file of weights with its network; `images` decide what its weights do not show."""
-    shape = input_shape(input)
+    shape = None if input is None else input_shape(input)
     opened = open_weights(path, prefix=prefix, ignore=ignore, input=shape, overrides=overrides)
     lifted = opened.lifted
     state = tensors_of(opened.file.contents, lifted.weights.values())

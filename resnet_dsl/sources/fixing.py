@@ -1,0 +1,95 @@
+"""Apply the one obvious fix of each fault of a text; whether it helps is checked each time."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from resnet_dsl.diagnostics import Diagnostic, Fix, fail
+from resnet_dsl.language.shipped import is_shipped
+from resnet_dsl.reader import find_spec
+from resnet_dsl.reader.files import rewritten
+from resnet_dsl.reader.tree import read_file
+from resnet_dsl.sources.resolve import check_text
+
+_MOST: Final = 50
+"""Fixes of one text: a text that needs more was never a spec."""
+
+
+class Fixed(NamedTuple):
+    """A text after its fixes, the change as a unified diff, and what is wrong with it still."""
+
+    text: str
+    change: str
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def fix_file(where: str, *, strict: bool = False) -> Fixed:
+    """Rewrite a file with the fixes of its faults; untouched where there is none.
+
+    Raises `SpecError` where there is no such file, or where it is a shipped one.
+    """
+    if is_shipped(where):
+        raise fail("file", f"{where} is a shipped spec and is not rewritten")
+    path = find_spec(where)
+    source = read_file(path)
+    fixed = fixed_text(source.text, str(path), path, strict=strict)
+    if fixed.change:
+        rewritten(path, fixed.text)
+    return fixed
+
+
+def fixed_text(
+    text: str, name: str = "<text>", path: Path | None = None, *, strict: bool = False
+) -> Fixed:
+    """The text of a spec with the one obvious fix of each fault; of warnings, where `strict`.
+
+    `path` is that of the file, which other files are extended from.
+
+    >>> fixed_text("extend: resnet18\\nhead: [average pool, 9-d fc relu]\\n").text.splitlines()
+    ['extends: resnet18', 'head: [average pool, "9-d fc, relu"]']
+    >>> fixed_text("extends: resnet18\\ninput: [3, 64, 64]\\n").text.splitlines()
+    ['extends: resnet18', 'input: 3x64x64']
+    """
+    before, refused = text, set[Fix]()
+    diagnostics = check_text(text, name, path=path, strict=strict)
+    for _ in range(_MOST):
+        fix = next((fix for fix in _fixes(diagnostics, text) if fix not in refused), None)
+        if fix is None:
+            break
+        after = _replaced(text, fix)
+        left = check_text(after, name, path=path, strict=strict)
+        if _goes_further(diagnostics, left):
+            text, diagnostics = after, left
+        else:
+            refused.add(fix)
+    old, new = before.splitlines(keepends=True), text.splitlines(keepends=True)
+    change = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=1)
+    return Fixed(text, "".join(change), diagnostics)
+
+
+def _fixes(diagnostics: tuple[Diagnostic, ...], text: str) -> list[Fix]:
+    return [
+        each.fix
+        for each in diagnostics
+        if each.severity == "error"
+        and each.fix
+        and each.fix.span
+        and each.fix.span.source.text == text
+    ]
+
+
+def _goes_further(before: tuple[Diagnostic, ...], after: tuple[Diagnostic, ...]) -> bool:
+    """Whether a text has fewer faults now, or is read further than before."""
+    errors = [[each for each in side if each.severity == "error"] for side in (before, after)]
+    if len(errors[1]) < len(errors[0]):
+        return True
+    known = {(each.code, each.message) for each in before}
+    return any((each.code, each.message) not in known for each in errors[1])
+
+
+def _replaced(text: str, fix: Fix) -> str:
+    assert fix.span is not None
+    start, end = (fix.span.source.offset(fix.span.line, each) for each in fix.span[2:])
+    return text[:start] + fix.text + text[end:]
