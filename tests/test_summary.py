@@ -47,6 +47,18 @@ def test_a_dilated_kernel_sees_further_and_a_blur_sees_more() -> None:
         assert receptive_field(elaborate(loads(source.format(row)))) == field
 
 
+def test_a_window_over_the_whole_map_ends_the_field() -> None:
+    """A pool of the size of the map computes what a pool over the map does, and sees as much."""
+    window = ["head=[7x7 average pool, 1000-d fc]"]
+    assert summary("resnet50", overrides=window).receptive_field == FIELDS["resnet50"]
+    both = ["head=[7x7 average pool, average pool, 1000-d fc]"]
+    larger = summary("resnet50", "448x448", both)  # on 14x14 it slides
+    assert larger.parts[-2].receptive_field == 427
+    assert larger.receptive_field == 427 + 6 * 32
+    source = "input: 3x8x8\nstem: ['3x3, 4']\nblock: {shortcut: none}\nhead: []\n"
+    assert receptive_field(elaborate(loads(source + "stages: {a: '[[8x8, 4, pad 0]]'}"))) == 3
+
+
 STEM = 64 * 112 * 112
 MAP = 256 * 56 * 56
 

@@ -1,8 +1,8 @@
 """All that computes in a layer, in order: leaves, additions and concatenations.
 
 A value runs along the connections (a size, a receptive field, nothing at all), and `Rules` say what
-each node makes of it. The rules of sizes and of receptive fields
-are in `folds.shape` and `folds.field`.
+each node makes of it. The rules of sizes and of receptive fields are
+in `folds.shape` and `folds.field`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from resnet_dsl.ir import (
 )
 
 T = TypeVar("T")
-S = TypeVar("S")
 Node: TypeAlias = Leaf | Residual | Parallel
 """What computes: a leaf, the addition of a residual block, the concatenation of branches."""
 
@@ -93,24 +92,6 @@ def _walk(layer: Layer, value: T, rules: Rules[T], path: LayerPath, visits: list
 
 WITHOUT_VALUES: Rules[None] = Rules(lambda *_: None, lambda *_: None, lambda *_: None)
 """For those who ask for the nodes alone."""
-
-
-def both(first: Rules[S], second: Rules[T]) -> Rules[tuple[S, T]]:
-    """Rules for two values at once."""
-    return Rules(
-        leaf=lambda leaf, value, path: (
-            first.leaf(leaf, value[0], path),
-            second.leaf(leaf, value[1], path),
-        ),
-        add=lambda left, right, path: (
-            first.add(left[0], right[0], path),
-            second.add(left[1], right[1], path),
-        ),
-        concatenate=lambda values, path: (
-            first.concatenate([value[0] for value in values], path),
-            second.concatenate([value[1] for value in values], path),
-        ),
-    )
 
 
 def leaves(layer: Layer, path: LayerPath = ROOT) -> Iterator[tuple[LayerPath, Leaf]]:

@@ -38,9 +38,8 @@ def trial_run(
     ignore: Sequence[str] = (),
     force: bool = False,
 ) -> Trial:
-    """Build a source, run one image through it in evaluation mode, and write its weights.
-
-    Raises `SpecError` for bad specs, weights that do not fit, and devices that are not there.
+    """Build a source, run one image through it in evaluation mode, and write its weights; raises
+    `SpecError` for bad specs, weights that do not fit, and devices that are not there.
     """
     check_output(output, force=force, inputs=[weights])
     remarks: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from resnet_dsl.folds.cost import Cost
-from resnet_dsl.folds.field import Field, Fields
+from resnet_dsl.folds.field import Field, Fields, Sized
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.ir import BatchNorm, Network, Shape, Size
@@ -96,10 +96,11 @@ def _counts(cost: Cost) -> tuple[int, int, int, int, int, int]:
 
 def _fields(resolved: Resolved) -> Iterator[int]:
     """The receptive field after the stem, after each stage and after the head."""
-    layers, fields, field = resolved.network.layers, Fields(), Field()
+    layers, fields = resolved.network.layers, Fields()
+    sized: Sized = resolved.size, Field()
     for part in resolved.parts:
-        field = fields.after_all((layers[i] for i in part.layers), field)
-        yield field.side
+        sized = fields.after_all((layers[i] for i in part.layers), sized)
+        yield sized[1].side
 
 
 def _sizes(cost: Cost, network: Network) -> dict[str, int]:

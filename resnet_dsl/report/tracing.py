@@ -8,25 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.elaboration.draft import NO_REASONS
 from resnet_dsl.folds.count import leaf_params, visit_macs
-from resnet_dsl.folds.field import FIELD_RULES, Field
-from resnet_dsl.folds.shape import SIZE_RULES
+from resnet_dsl.folds.field import SIZED_FIELD_RULES, Field, Sized
 from resnet_dsl.folds.vocabulary import node_op
-from resnet_dsl.folds.walk import Visit, both, leaves, walk
+from resnet_dsl.folds.walk import Visit, leaves, walk
 from resnet_dsl.ir import LayerPath, Leaf, Parallel, Residual, Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import leaf_names
 from resnet_dsl.naming.builder import shared_scope
 from resnet_dsl.report.reason_text import reason_text
 from resnet_dsl.sources.resolve import Part, Resolved, Source, part_named, resolve
-
-_Signal: TypeAlias = tuple[Size, Field]
-_RULES = both(SIZE_RULES, FIELD_RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +102,11 @@ def _part(parts: Sequence[Part], stage: str | None, block: int | None) -> str | 
 def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
     network, elaboration = resolved.network, resolved.elaboration
     names = leaf_names(network)
-    signal: _Signal = input, Field()
+    signal: Sized = input, Field()
     for part, block, indices in _runs(resolved.parts):
         for i in indices:
             block_input, reasons = signal[0], elaboration.reasons[i] if elaboration else NO_REASONS
-            visits, signal = walk(network.layers[i], signal, _RULES, LayerPath((i,)))
+            visits, signal = walk(network.layers[i], signal, SIZED_FIELD_RULES, LayerPath((i,)))
             for visit in visits:
                 why = reasons.get(LayerPath(visit.path[1:]), ())
                 text = "; ".join(reason_text(r, block_input, visit.after[0]) for r in why)
@@ -129,7 +124,7 @@ def _runs(parts: Sequence[Part]) -> Iterator[tuple[str, int | None, range]]:
         yield part.name, None, range(position, part.layers.stop)
 
 
-def _name(visit: Visit[_Signal], names: dict[LayerPath, str]) -> str:
+def _name(visit: Visit[Sized], names: dict[LayerPath, str]) -> str:
     """The name of the module; what has none is called by what it does, in its scope."""
     if known := names.get(visit.path):
         return known
@@ -141,7 +136,7 @@ def _name(visit: Visit[_Signal], names: dict[LayerPath, str]) -> str:
 
 
 def _line(
-    visit: Visit[_Signal], part: str, block: int | None, name: str, why: str | None
+    visit: Visit[Sized], part: str, block: int | None, name: str, why: str | None
 ) -> TraceLine:
     node, (before, _), (after, field) = visit.node, visit.before, visit.after
     leaf = None if isinstance(node, Residual | Parallel) else node
