@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.ir import LayerPath
 
@@ -59,6 +59,10 @@ Severity: TypeAlias = Literal["error", "warning"]
 
 SpecPath: TypeAlias = tuple[str | int, ...]
 """Steps from the root of a spec to one of its values: `("stages", "conv2_x", "rows", 0)`."""
+
+
+MOST_FAULTS: Final = 100
+"""Faults that are told of one spec."""
 
 
 class Source(NamedTuple):
@@ -210,18 +214,27 @@ def render(diagnostic: Diagnostic) -> str:
     """
     span = diagnostic.span
     head = f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
-    lines = [f"{span}: {head}" if span else head]
+    lines = [printable(f"{span}: {head}" if span else head)]
     gutter = " " * len(str(span.line if span else 0))
     if span and (text := span.source.line(span.line)):
         shown, before, under = _window(text, span)
         lines += [f"{gutter} |", f"{span.line} | {shown}", f"{gutter} | {before}{under}"]
     if diagnostic.path:
-        lines.append(f"{gutter} = at: {show_path(diagnostic.path)}")
+        lines.append(f"{gutter} = at: {printable(show_path(diagnostic.path))}")
     if diagnostic.layer:
         lines.append(f"{gutter} = at: {show_layer(diagnostic.layer)}")
     if diagnostic.help:
-        lines.append(f"{gutter} = help: {diagnostic.help}")
+        lines.append(f"{gutter} = help: {printable(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escapes for what would move a cursor or end the line.
+
+    >>> printable("a\\x1b[2J\\nb")
+    'a\\\\x1b[2J\\\\nb'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def show_path(path: SpecPath) -> str:

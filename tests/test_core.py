@@ -60,7 +60,7 @@ else:
 def test_everything_but_build_works_without_torch() -> None:
     modules = [module_name(path) for path in MODULES if "pytorch" not in path.parts]
     modules = [name for name in modules if not name.endswith("__main__")]
-    subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(modules=modules)], check=True)
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(modules=modules)], check=True)  # noqa: S603 - this interpreter
 
 
 ANSWERS = """
@@ -88,7 +88,7 @@ for words in (
 
 
 def test_answers_come_without_torch() -> None:
-    subprocess.run([sys.executable, "-c", ANSWERS], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", ANSWERS], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - this interpreter
 
 
 NEEDS = """
@@ -102,7 +102,7 @@ main({words!r}.split())
 @pytest.mark.parametrize("words", ["build resnet18", "diff resnet18 torchvision:resnet18"])
 def test_what_needs_torch_says_so(words: str) -> None:
     command = [sys.executable, "-c", NEEDS.format(words=words)]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - this interpreter
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == ("error[install]: this needs torch\n  = help: pip install torch\n")
 
@@ -117,7 +117,7 @@ for name in zoo()[:5]:
 
 
 def test_specs_are_validated_by_the_core_of_pydantic_alone() -> None:
-    subprocess.run([sys.executable, "-c", WITHOUT_PYDANTIC], check=True)
+    subprocess.run([sys.executable, "-c", WITHOUT_PYDANTIC], check=True)  # noqa: S603 - this interpreter
 
 
 # ---------------------------------------------------------------- floors

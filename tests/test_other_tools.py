@@ -90,8 +90,13 @@ PRINTED = {
     "ptflops": 4_132_436_968,
     "pycls": 4_089_185_256,
     "`FlopCounterMode`": 8_178_368_512,
+    "thop": 4_133_742_592,
+    "torchstat": 4_118_537_216,
+    "its MAdd": 8_219_637_272,
+    "calflops, DeepSpeed": 8_211_108_352,
 }
-"""For torchvision's ResNet-50 at 3x224x224."""
+"""For torchvision's ResNet-50 at 3x224x224, with the versions that the document names; thop's is
+counted again in tests/pytorch/test_counts.py."""
 
 
 def steps(source: str) -> list[Visit[Size]]:
@@ -112,6 +117,15 @@ def biases(actual: list[Visit[Size]]) -> int:
     )
 
 
+def last_calls(actual: list[Visit[Size]]) -> int:
+    """Elements into the activations that come last in the stem and in each block."""
+    return sum(
+        prod(step.before)
+        for step in actual
+        if isinstance(step.node, Act) and (len(step.path) == 1 or step.path[-1] == "after")
+    )
+
+
 def table() -> list[list[str]]:
     """The table of the document, cell by cell."""
     text = DOCUMENT.read_text(encoding="utf-8")
@@ -129,13 +143,20 @@ def test_the_table_states_what_the_trace_shows() -> None:
     assert {row[0]: number(row[1]) for row in table()[2:-1]} == {
         "MACs": macs(actual),
         "bias of the classifier": biases(actual),
+        "elements out of convolutions": sum(
+            prod(step.after) for step in actual if isinstance(step.node, Conv)
+        ),
         "params of batch norms": sum(
             leaf_params(step.node) for step in actual if isinstance(step.node, BatchNorm)
         ),
         "elements into batch norms": entering(actual, BatchNorm),
         "elements into activations": entering(actual, Act),
+        "of these, in the last call of a module": last_calls(actual),
         "elements into the max pool": entering(actual, Pool),
         "elements into the average pool": entering(actual, AdaptivePool),
+        "elements out of the average pool": sum(
+            prod(step.after) for step in actual if isinstance(step.node, AdaptivePool)
+        ),
     }
 
 
@@ -148,6 +169,41 @@ def test_each_tool_prints_the_sum_of_what_it_counts() -> None:
     }
     assert sums == PRINTED
     assert dict(zip(heading[2:], map(number, prints[2:]), strict=True)) == PRINTED
+
+
+OTHERS = {  # thop, torchstat's Flops and MAdd, calflops and DeepSpeed
+    "resnet18": (1_824_033_792, 1_821_399_040, 3_638_757_912, 3_636_250_112),
+    "resnext50_32x4d": (4_288_184_320, 4_266_405_888, 8_512_088_088, 8_503_559_168),
+    "vgg16_bn": (15_524_504_576, 15_530_584_064, 31_012_856_344, 31_000_873_472),
+}
+"""What these tools printed for torchvision's models at 3x224x224, in evaluation."""
+
+
+@pytest.mark.parametrize("source", OTHERS)
+def test_the_rules_of_four_tools_hold_for_other_networks(source: str) -> None:
+    actual = steps(source)
+    norms, conv_bias = entering(actual, BatchNorm), 0
+    unbiased = features = 0
+    for step in actual:
+        if isinstance(step.node, Conv):
+            conv_bias += prod(step.after) if step.node.bias else 0
+            unbiased += 0 if step.node.bias else prod(step.after)
+        features += prod(step.after) if isinstance(step.node, Linear) else 0
+    is_vgg = source.startswith("vgg")  # each of its activations is a module of its own
+    activations = entering(actual, Act)
+    last = activations if is_vgg else last_calls(actual)
+    pools = [step for step in actual if isinstance(step.node, Pool)]
+    max_in, max_out = sum(prod(p.before) for p in pools), sum(prod(p.after) for p in pools)
+    average_in = entering(actual, AdaptivePool)
+    average_out = sum(prod(s.after) for s in actual if isinstance(s.node, AdaptivePool))
+    window = sum(p.node.kernel**2 for p in pools if isinstance(p.node, Pool)) // len(pools)
+    macs_of = macs(actual)
+    assert OTHERS[source] == (
+        macs_of + 4 * norms + average_in + average_out,
+        macs_of + conv_bias + 2 * norms + last + max_in,
+        2 * macs_of - unbiased - features + 4 * norms + last + (window - 1) * max_out,
+        2 * macs_of + conv_bias + 2 * norms + activations + max_in + average_in,
+    )
 
 
 # The README of ptflops, version 0.6: GMacs at 3x224x224

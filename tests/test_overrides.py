@@ -248,6 +248,7 @@ def test_a_fault_is_shown_in_the_text_of_its_setting() -> None:
         "  |\n"
         "1 | stem.1.pad=x\n"
         "  |            ^\n"
+        "  = help: like 2\n"
     )
 
 

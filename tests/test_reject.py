@@ -32,6 +32,7 @@ def test_a_broken_or_suspicious_spec_is_diagnosed(
         assert diagnostic.line is not None
         assert diagnostic.column is not None
         assert diagnostic.message
+        assert diagnostic.help
         is_warning = diagnostic.code.startswith("suspicious-")
         assert (diagnostic.severity == "warning") == is_warning
 

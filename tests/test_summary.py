@@ -156,7 +156,7 @@ def test_summary_and_layers_speak_json() -> None:
     assert (first["name"], other["receptive_field"]) == ("resnet18", 427)
     assert set(first) == {
         *("name", "input", "layers", "params", "buffers", "macs", "activations", "blur_macs"),
-        *("receptive_field", "peak_activation_bytes", "bytes", "parts"),
+        *("receptive_field", "peak_activation_bytes", "bytes", "parts", "batch", "training"),
     }
     assert first["peak_activation_bytes"] == 4 * 2 * STEM
     actual = json.loads(run("layers", "resnet18", "--json").stdout)

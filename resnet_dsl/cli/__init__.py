@@ -123,7 +123,11 @@ def _ending() -> Iterator[None]:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
             raise
         show_error(
-            fail("file", f"the output cannot be written: {os.strerror(error.errno).lower()}")
+            fail(
+                "file",
+                f"the output cannot be written: {os.strerror(error.errno).lower()}",
+                help="make room, or write to another place",
+            )
         )
         _silence()
         raise click.exceptions.Exit(2) from None

@@ -102,4 +102,5 @@ def can_print(text: str) -> bool:
 def _printable(text: str) -> str:
     """A text with ? for the characters that stdout does not have."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", "?", text)  # names of files may have any
     return text.encode(encoding, "replace").decode(encoding)

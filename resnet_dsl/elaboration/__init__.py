@@ -27,7 +27,7 @@ from resnet_dsl.elaboration.term_layers import activation_layer, activation_of, 
 from resnet_dsl.folds.shape import ShapeError
 from resnet_dsl.ir import Layer, Network, Size
 from resnet_dsl.language.activations import activation_value
-from resnet_dsl.language.spec import LARGEST_REPEATS, Settings, Spec, Stage
+from resnet_dsl.language.spec import LARGEST_LAYERS, LARGEST_REPEATS, Settings, Spec, Stage
 from resnet_dsl.language.validation import validated
 from resnet_dsl.notation import terms
 
@@ -78,10 +78,7 @@ def elaborate(spec: Spec) -> Network:
 
 def elaboration_of(spec: Spec) -> Elaboration:
     """`elaborate` of a spec that is validated, and what was decided on the way."""
-    repeats = sum(row.repeats for stage in spec.stages.values() for row in stage.rows)
-    if repeats > LARGEST_REPEATS:
-        message = f"{repeats:,} blocks, more than {LARGEST_REPEATS:,}"
-        raise SpecError([Diagnostic(code="limit", message=message, path=("stages",))])
+    _check_limits(spec)
     draft = Draft(spec.input, _drop_paths(spec), spec.drop_path)
     draft.common_width = _common_width(spec)
     check_keys(draft, spec)
@@ -95,7 +92,12 @@ def elaboration_of(spec: Spec) -> Elaboration:
     _add_head(draft, spec.head, spec.settings(), ("head",))
     auxiliaries = _auxiliaries(draft, spec, blocks)
     if not any(stage.layers for stage in stages.values()):
-        draft.fault("missing", "stages without a layer", Origin(("stages",)))
+        draft.fault(
+            "missing",
+            "stages without a layer",
+            Origin(("stages",)),
+            help='a row that does nothing is no block: "[[3x3, 64], [3x3, 64]] x 2"',
+        )
     if draft.faults:
         raise SpecError(draft.faults)
     return Elaboration(
@@ -109,6 +111,21 @@ def elaboration_of(spec: Spec) -> Elaboration:
         blocks=blocks,
         aux_origins=tuple(origins for _, origins in auxiliaries),
     )
+
+
+def _check_limits(spec: Spec) -> None:
+    """A spec that is larger than any network is a slip, and takes long."""
+    rows = [row for stage in spec.stages.values() for row in stage.rows]
+    repeats = sum(row.repeats for row in rows)
+    layers = sum(len(branch) for row in rows for branch in row.branches)
+    for count, largest, what, help in (
+        (repeats, LARGEST_REPEATS, "blocks", "a count is that of blocks: x 3"),
+        (layers, LARGEST_LAYERS, "layers in rows", "rows that are equal have a count: x 100"),
+    ):
+        if count > largest:
+            message = f"{count:,} {what}, more than {largest:,}"
+            fault = Diagnostic(code="limit", message=message, path=("stages",), help=help)
+            raise SpecError([fault])
 
 
 def _common_width(spec: Spec) -> int:
@@ -188,7 +205,12 @@ def add_stage(draft: Draft, stage: Stage, settings: Settings, plan: StridePlan) 
         given = "x".join(map(str, draft.size[1:]))
         expected = "x".join(map(str, stage.output))
         origin = Origin(("stages", name, "output"))
-        draft.fault("output", f"{name} gives {given}, not {expected}", origin)
+        draft.fault(
+            "output",
+            f"{name} gives {given}, not {expected}",
+            origin,
+            help=f"if the rows and strides are right, write output: {given}",
+        )
     return blocks
 
 

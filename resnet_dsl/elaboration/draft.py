@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from resnet_dsl import ir
-from resnet_dsl.diagnostics import Code, Diagnostic, SpecError, SpecPath
+from resnet_dsl.diagnostics import MOST_FAULTS, Code, Diagnostic, SpecError, SpecPath
 from resnet_dsl.elaboration.reasons import Reason, Reasons
 from resnet_dsl.folds.shape import ShapeError, Sizes
 from resnet_dsl.ir import ROOT, Layer, LayerPath, Size
@@ -126,6 +126,8 @@ class Draft:
         )
         if diagnostic not in self.faults:
             self.faults.append(diagnostic)
+        if len(self.faults) >= MOST_FAULTS:
+            raise SpecError(self.faults)
 
 
 def size_fault(error: ShapeError, origin: Origin, help: str | None = None) -> Diagnostic:

@@ -159,7 +159,8 @@ def _map_size(leaf: Leaf, size: Shape, path: LayerPath) -> Size:
             return Shape(channels, *(_window_count(leaf, side, path) for side in (height, width)))
         case BlurPool(stride=stride):
             if min(height, width) < 2:
-                raise ShapeError(path, f"a map of {size} is too small to be reflected at its sides")
+                message = f"a map of {size} is too small to be reflected at its sides"
+                raise ShapeError(path, message, "write a larger input, or antialias: average")
             return Shape(channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
         case Norm(channels=expected) | SqueezeExcite(channels=expected):
             _expect(expected, channels, "channels", path)
@@ -171,7 +172,8 @@ def _map_size(leaf: Leaf, size: Shape, path: LayerPath) -> Size:
                 return Shape(channels, side, side)
             kernel = height if window == "height" else width
             if min(height, width) < kernel:
-                raise ShapeError(path, f"a {kernel}x{kernel} window does not fit a map of {size}")
+                message = f"a {kernel}x{kernel} window does not fit a map of {size}"
+                raise ShapeError(path, message, "write a larger input, or fewer strides before it")
             return Shape(channels, height // kernel, width // kernel)
         case ZeroPad(before=before, after=after):
             return Shape(channels, before + height + after, before + width + after)

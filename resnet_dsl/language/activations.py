@@ -13,7 +13,7 @@ from pydantic_core.core_schema import CoreSchema
 
 from resnet_dsl.diagnostics import Fix, nearest
 from resnet_dsl.language.validation import Definitions
-from resnet_dsl.notation.parse_options import NUMBERED, parse_activation
+from resnet_dsl.notation.parse_options import NUMBERED, NotationError, parse_activation
 from resnet_dsl.notation.terms import Activation, ActivationKind
 
 ActivationValue: TypeAlias = ActivationKind | Activation
@@ -73,7 +73,7 @@ class _ActivationField:
             meant = _meant(data) if isinstance(data, str) else None
             help = f"write {meant}" if meant else help
             fix = Fix(meant) if meant else None
-            facts = {"message": message, "help": help, "at": None, "code": "value", "fix": fix}
+            facts = {"message": message, "error": NotationError(message, None, help, "value", fix)}
             raise PydanticCustomError("refused", "{message}", facts)
         return activation_value(activation)
 

@@ -20,11 +20,11 @@ def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
     unknown = [detail for detail in details if detail["type"] == _UNKNOWN_KEY]
     misspelt = {(*each["loc"][:-1], meant_key(each["loc"], each["input"])) for each in unknown}
     misspelt |= {(path[1],) for path in paths if _is_no_stage(path)}
+    outer = {path[:length] for path in paths for length in range(len(path))}
     missing, told = [], set[SpecPath]()
     for detail in details:
         path = detail["loc"]
-        follows = any(other != path and other[: len(path)] == path for other in paths)
-        if follows or path[:2] in told or path[:-1] in told:
+        if path in outer or path[:2] in told or path[:-1] in told:
             continue
         if _is_no_stage(path):
             told.add(path[:2])
@@ -100,14 +100,15 @@ _UNKNOWN_KEY: Final = "unexpected_keyword_argument"
 def _diagnostic(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) -> Diagnostic:
     key = str(path[-1]) if path else ""
     match detail["type"]:
-        case "refused" if "code" in context:
+        case "refused" if "error" in context:
+            error = context["explained"]() if "explained" in context else context["error"]
             return Diagnostic(
-                code=context["code"],
-                message=context["message"],
+                code=error.code,
+                message=error.message,
                 path=path,
-                within=context["at"],
-                help=context["help"],
-                fix=context.get("fix"),
+                within=error.at,
+                help=error.help,
+                fix=error.fix,
             )
         case "missing":
             message = f"{key!r} is missing"

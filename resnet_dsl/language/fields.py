@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 from pydantic_core import PydanticCustomError
@@ -64,9 +65,9 @@ class Text:
                 return data
             return self.parse(data)
         except NotationError as error:
-            if self.explained and isinstance(data, str):
-                error = self.explained(error, data, self.parse)
-            facts = {key: getattr(error, key) for key in ("message", "help", "at", "code", "fix")}
+            facts: dict[str, Any] = {"message": error.message, "error": error}
+            if self.explained and isinstance(data, str):  # of few faults it is asked
+                facts["explained"] = partial(self.explained, error, data, self.parse)
             raise PydanticCustomError("refused", "{message}", facts) from None
 
 

@@ -53,8 +53,10 @@ from resnet_dsl.language.validation import (
 )
 from resnet_dsl.notation.terms import Conv, Pool, Row
 
-LARGEST_REPEATS: Final = 100_000
+LARGEST_REPEATS: Final = 20_000
 """Blocks in a whole network: more is a slip, not a network."""
+LARGEST_LAYERS: Final = 4_000
+"""Layers that a spec writes, each once however often its row is repeated."""
 
 FIRST_STRIDE: Final = 1
 STAGE_STRIDE: Final = 2

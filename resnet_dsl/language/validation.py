@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
+from itertools import islice
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -28,7 +29,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 from pydantic_core.core_schema import CoreSchema
 
-from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.diagnostics import MOST_FAULTS, SpecError
 
 Definitions = dict[str, CoreSchema]
 
@@ -186,4 +187,5 @@ def validated(data: object) -> Any:
     except ValidationError as error:
         from resnet_dsl.language.faults import faults  # specs are right more often
 
-        raise SpecError(faults(error.errors(include_url=False))) from None
+        details = error.errors(include_url=False)
+        raise SpecError(islice(faults(details), MOST_FAULTS)) from None

@@ -215,9 +215,8 @@ def positive(digits: str, at: At, what: str) -> int:
     """A number above 0."""
     number = read_number(digits, at)
     if number == 0:
-        raise NotationError(
-            f"0 is not a number of {what}" if what != "stride" else "a stride of 0", at
-        )
+        message = f"0 is not a number of {what}" if what != "stride" else "a stride of 0"
+        raise NotationError(message, at, help="write 1, or more")
     return number
 
 

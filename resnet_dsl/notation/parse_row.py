@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from resnet_dsl.notation.parse_layer import LAYER_HELP, parse_words
 from resnet_dsl.notation.parse_options import NotationError, read_number
@@ -21,6 +22,9 @@ from resnet_dsl.notation.terms import (
     ZeroPad,
 )
 
+LARGEST_BLOCK: Final = 500
+"""Layers of a block, or of one of its branches; and branches."""
+
 
 def parse_row(text: str) -> Row:
     """The row of a text.
@@ -38,6 +42,9 @@ def parse_row(text: str) -> Row:
     branches = [_parse_path(scan)]
     while scan.take(r"\|"):
         branches.append(_parse_path(scan))
+        if len(branches) > LARGEST_BLOCK:
+            message, at = f"more than {LARGEST_BLOCK:,} branches", (0, len(text))
+            raise NotationError(message, at, "write fewer", code="limit")
     shortcut = _parse_path(scan) if scan.take(r"\+") else None
     _check_additions(branches, shortcut)
     if not scan.take(r"\]"):
@@ -95,6 +102,9 @@ def _parse_path(scan: _Scanner) -> Branch:
                 help=f"in a row write {layer.kernel}x{layer.kernel}, {layer.channels}",
             )
         layers.append(layer)
+        if len(layers) > LARGEST_BLOCK:
+            message = f"a block of more than {LARGEST_BLOCK:,} layers"
+            raise NotationError(message, layer.at, "write several rows", code="limit")
         separated = scan.take("[,;]")
         if scan.peek("]|+") and not separated:
             return tuple(layers)

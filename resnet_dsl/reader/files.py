@@ -23,9 +23,9 @@ def check_place(path: Path, *, force: bool = True, inputs: Iterable[Path] = ()) 
     With `force` it may take the place of another one, but never of one of the `inputs`.
     """
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise fail("file", f"{path}: no such folder")
+        raise fail("file", f"{path}: no such folder", help="make the folder first: mkdir")
     if os.path.isdir(path):
-        raise fail("file", f"{path}: is a folder")
+        raise fail("file", f"{path}: is a folder", help="name a file in it")
     if any(_reads(other, path) for other in inputs):
         raise fail("file", f"{path}: is read or written here already", help="write to another file")
     if not force and os.path.isfile(path):
@@ -62,7 +62,9 @@ def whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # on the disk before it takes the name
         draft.replace(target)
     except OSError as error:
-        raise fail("file", f"{path}: {(error.strerror or 'not writable').lower()}") from None
+        reason = (error.strerror or "not writable").lower()
+        help = "nothing is changed: write to another place, or make room"
+        raise fail("file", f"{path}: {reason}", help=help) from None
     finally:
         with suppress(OSError):  # nothing to remove
             draft.unlink()

@@ -64,7 +64,8 @@ def overridden(tree: Entries, texts: Sequence[str]) -> Entries:
         merged = merge(tree, own, (), faults)
         if faults:
             message = "the spec does not have this: nothing to remove"
-            raise fail("unknown-key", message, span=faults[0].span)
+            help = "`resnet-dsl table` prints what it has"
+            raise fail("unknown-key", message, help=help, span=faults[0].span)
         # whatever is missing from now on is missing because it was removed
         tree = merged if setting.removes else merged._replace(span=tree.span)
     return tree
@@ -117,7 +118,8 @@ def _own(node: Node | None, steps: Sequence[_Step], path: SpecPath, setting: _Se
             if path == ("stages",) and rest and step.word not in known:
                 raise _unknown(step, f"{step.word!r} is not a stage here", known)
             if not path and step.word == "extends":
-                raise fail("extends", "a spec cannot change its base", span=step.span)
+                help = "name the other spec in place of this one"
+                raise fail("extends", "a spec cannot change its base", help=help, span=step.span)
             below = known[step.word].node if step.word in known else None
             inner = _own(below, rest, (*path, step.word), setting)
             given = {} if node is long else known  # a short form is written out
@@ -218,7 +220,9 @@ def _index(step: _Step, count: int, what: str) -> int:
 def _reworded(node: Node, steps: Sequence[_Step], path: SpecPath, setting: _Setting) -> Node:
     """The text of a layer or a row with what the steps lead to set, and the rest as it was."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        raise fail("unknown-key", f"{_shown(path)} holds no text here", span=steps[0].span)
+        raise fail(
+            "unknown-key", f"{_shown(path)} holds no text here", help=_LIKE, span=steps[0].span
+        )
     text, span = node.value, node.inner or node.span
     if path[0] == "stages":
         return setting.scalar(_row(_parsed(parse_row, text, span), text, steps, setting))
@@ -267,11 +271,13 @@ def _layer(layer: HeadLayer, steps: Sequence[_Step], setting: _Setting) -> str:
     if step.word not in words:
         raise _unknown(step, f"{format_layer(layer)!r} has no {step.word!r}", words)
     if rest:
-        raise fail("unknown-key", f"{step.word} has no parts", span=rest[0].span)
+        help = f"it is one value: --set ...{step.word}=VALUE"
+        raise fail("unknown-key", f"{step.word} has no parts", help=help, span=rest[0].span)
     field = words[step.word]
     value = field.default if setting.removes else _option(step.word, setting, str(field.type))
     if value is MISSING:
-        raise fail("value", f"{step.word} cannot be left out", span=setting.span)
+        help = "write its value after the ="
+        raise fail("value", f"{step.word} cannot be left out", help=help, span=setting.span)
     return format_layer(replace(layer, **{field.name: value}))
 
 
@@ -289,7 +295,8 @@ def _option(word: str, setting: _Setting, kind: str = "int") -> Any:
     else:
         fits, none = type(value) is int, "is not a whole number"
     if not fits:
-        raise fail("value", f"{setting.text!r} {none}", span=setting.span)
+        likes = {"is neither": "true or false", "is not a n": "like 0.1", "is not a w": "like 2"}
+        raise fail("value", f"{setting.text!r} {none}", help=likes[none[:10]], span=setting.span)
     least = 0 if word in {"pad", "before", "after"} or "int" not in kind else 1
     if word != "factor" and isinstance(value, int | float) and value < least:
         raise fail("value", f"{value} is too small", help=f"at least {least}", span=setting.span)

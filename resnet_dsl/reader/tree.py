@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from resnet_dsl.diagnostics import Code, Diagnostic, Fix, Source, Span, SpecError, fail
+from resnet_dsl.diagnostics import MOST_FAULTS, Code, Diagnostic, Fix, Source, Span, SpecError, fail
 from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.reader.unquoted import holds_texts, is_unquoted, unquoted, yaml_error
 
-LARGEST_FILE: Final = 1 << 20
-LARGEST_TREE: Final = 20_000
+LARGEST_FILE: Final = 1 << 17
+LARGEST_TREE: Final = 5_000
 DEEPEST: Final = 12
 
 
@@ -54,14 +54,16 @@ def read_file(path: Path, by: Span | None = None) -> Source:
             data = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:  # a path with a zero in it is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
-        raise fail("file", f"{path}: {reason.lower()}", span=by) from None
+        help = "`resnet-dsl zoo` lists the shipped specs; a file is named by its path"
+        raise fail("file", f"{path}: {reason.lower()}", help=help, span=by) from None
     return decode(data, str(path), by)
 
 
 def decode(data: bytes, name: str, by: Span | None = None) -> Source:
     """The text of a spec's bytes; `by` is the place that named them."""
     if len(data) > LARGEST_FILE:
-        raise fail("limit", f"{name}: larger than {LARGEST_FILE:,} bytes", span=by)
+        help = "a spec is a few lines of text"
+        raise fail("limit", f"{name}: larger than {LARGEST_FILE:,} bytes", help=help, span=by)
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -79,17 +81,22 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.depth = 0
+        self.depth = self.count = 0
         super().__init__(source.text)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
         span = _span(self.source, event.start_mark, event.end_mark)
         if getattr(event, "tag", None) is not None:
-            raise fail("yaml", f"the tag {event.tag} has no meaning here", span=span)
+            message = f"the tag {event.tag} has no meaning here"
+            raise fail("yaml", message, help="leave it out, or quote the text", span=span)
         self.depth += 1
+        self.count += 1
         if self.depth > DEEPEST:
-            raise fail("limit", f"nested more than {DEEPEST} deep", span=span)
+            help = "a spec needs six levels"
+            raise fail("limit", f"nested more than {DEEPEST} deep", help=help, span=span)
+        if self.count > LARGEST_TREE:
+            raise _too_many(span)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -125,6 +132,11 @@ def compose(source: Source, at: tuple[str, ...] = ()) -> Entries:
     return tree
 
 
+def _too_many(span: Span) -> SpecError:
+    help = "rows that are equal have a count: [[3x3, 64], [3x3, 64]] x 100"
+    return fail("limit", f"more than {LARGEST_TREE:,} values", help=help, span=span)
+
+
 class _Growth:
     """PyYAML's nodes to ours, counted: an alias costs what it stands for."""
 
@@ -139,7 +151,7 @@ class _Growth:
         span = _span(self.source, node.start_mark, node.end_mark)
         self.count += 1
         if self.count > LARGEST_TREE or depth > DEEPEST:
-            raise fail("limit", f"more than {LARGEST_TREE:,} values", span=span)
+            raise _too_many(span)
         match node:
             case yaml.ScalarNode():
                 return self._scalar(node, span)
@@ -170,7 +182,8 @@ class _Growth:
         for key, value in node.value:
             key_span = _span(self.source, key.start_mark, key.end_mark)
             if not isinstance(key, yaml.ScalarNode):
-                raise fail("yaml", "a key is a plain text", span=key_span)
+                help = "write key: value"
+                raise fail("yaml", "a key is a plain text", help=help, span=key_span)
             if first := entries.get(key.value):
                 self._fault(
                     "duplicate-key",
@@ -186,6 +199,8 @@ class _Growth:
 
     def _fault(self, code: Code, message: str, help: str, span: Span) -> None:
         self.faults.append(Diagnostic(code=code, message=message, help=help, span=span))
+        if len(self.faults) >= MOST_FAULTS:
+            raise SpecError(self.faults)
 
 
 def _refuse_slip(source: Source, node: yaml.ScalarNode, span: Span) -> None:

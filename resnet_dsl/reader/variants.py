@@ -61,7 +61,9 @@ def _base(node: Node, folder: Path | None) -> Path:
     if not reference.endswith((".yaml", ".yml")) or not reference.isprintable():
         raise unknown_spec(reference, node.span)
     if folder is None:
-        raise fail("extends", "a spec read from a string can extend zoo names only", span=node.span)
+        message = "a spec read from a string can extend zoo names only"
+        help = "save it to a file beside the other one"
+        raise fail("extends", message, help=help, span=node.span)
     path = folder / reference
     if not real(path).is_relative_to(real(folder)):
         raise fail(

@@ -7,7 +7,7 @@ from typing import Final
 
 from resnet_dsl.render.grid import grid
 from resnet_dsl.report.analysis import sides
-from resnet_dsl.report.summaries import Summary, SummaryPart
+from resnet_dsl.report.summaries import Summary, SummaryPart, TrainingMemory
 
 HEADINGS: Final = ("layers", "params", "buffers", "MACs", "activations", "receptive field")
 
@@ -41,9 +41,20 @@ def summary_facts(summary: Summary) -> dict[str, str]:
         "input": str(summary.input),
         **dict(zip(HEADINGS, _cells(summary), strict=True)),
         **({"MACs of blurs": f"{summary.blur_macs:,}"} if summary.blur_macs else {}),
+        **({"batch": f"{summary.batch:,}"} if summary.batch > 1 or summary.training else {}),
         "peak activations, float32": _megabytes(summary.peak_activation_bytes),
         **{f"size, {dtype}": _megabytes(size) for dtype, size in summary.bytes.items()},
+        **(_training_facts(summary.training) if summary.training else {}),
     }
+
+
+def _training_facts(training: TrainingMemory) -> dict[str, str]:
+    kept = {
+        f"kept for the backward pass, {precision}": _megabytes(size)
+        for precision, size in training.kept.items()
+    }
+    totals = {f"training with {how}": _megabytes(size) for how, size in training.total.items()}
+    return {**kept, "gradients, float32": _megabytes(training.gradients), **totals}
 
 
 def _cells(counts: Summary | SummaryPart) -> tuple[str, ...]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from math import prod
 from typing import Final, NamedTuple
 
+from resnet_dsl.diagnostics import fail
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.folds.field import Field, Fields, Sized
 from resnet_dsl.folds.memory import peak_activations
+from resnet_dsl.folds.training_memory import kept_for_backward
 from resnet_dsl.folds.walk import network_leaves
+from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.ir import BatchNorm, Network, Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.report.analysis import analysis_of
@@ -33,11 +37,27 @@ class SummaryPart(NamedTuple):
     receptive_field: int | None
 
 
+class TrainingMemory(NamedTuple):
+    """Bytes of a training step for a batch: what the backward pass reads, and the sums of that with
+    weights, buffers, gradients and the state of an optimizer.
+
+    `kept` are maps, places of maxima and statistics by precision, `total` all of it by optimizer
+    and precision. SGD has momentum, and keeps one number for each weight; Adam keeps two. Mixed is
+    automatic mixed precision: maps in 16 bits, and a copy of the filters in 16 bits. The workspace
+    of a library and fragments of its memory are not counted.
+    """
+
+    batch: int
+    kept: dict[str, int]
+    gradients: int
+    total: dict[str, int]
+
+
 class Summary(NamedTuple):
     """A network's numbers for one image of the size `input`.
 
-    `peak_activation_bytes` are the maps that live at once in evaluation, in float32; `bytes` are
-    those of the state dict, by dtype.
+    `peak_activation_bytes` are the maps that live at once in evaluation, in float32, of a batch;
+    `bytes` are those of the state dict, by dtype. `training` is there where it is asked for.
     """
 
     name: str | None
@@ -52,34 +72,79 @@ class Summary(NamedTuple):
     peak_activation_bytes: int
     bytes: dict[str, int]
     parts: tuple[SummaryPart, ...]
+    batch: int = 1
+    training: TrainingMemory | None = None
 
 
-def summary(source: Source, input: Input | None = None, overrides: Sequence[str] = ()) -> Summary:
+def summary(
+    source: Source,
+    input: Input | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    batch: int = 1,
+    training: bool = False,
+) -> Summary:
     """The summary of a path, a zoo name, a Spec or a Network, without torch.
 
-    `overrides` are settings like `stem.1.pad=0`, in place of the spec's own values.
+    `overrides` are settings like `stem.1.pad=0`, in place of the spec's own values. With
+    `training`, it has the memory of a training step for a `batch` of images.
 
     >>> numbers = summary("resnet50")
     >>> numbers.receptive_field, numbers.activations, numbers.peak_activation_bytes
     (427, 11113984, 9633792)
+    >>> summary("resnet50", batch=32, training=True).training.kept["float32"]
+    2749318336
     """
+    if batch < 1:
+        raise fail("value", f"a batch of {batch}", help="at least 1")
     resolved = resolve(source, overrides, input)
-    analysis = analysis_of(resolved)
-    cost = analysis.cost
+    network, analysis = resolved.network, analysis_of(resolved)
+    cost, peak = analysis.cost, peak_activations(network, analysis.input)
     *fields, last = _fields(resolved)
     parts = tuple(
         SummaryPart(part.name, part.output, *_counts(part.cost), receptive_field=field)
         for part, field in zip_longest(analysis.parts, fields)
     )
-    peak = peak_activations(resolved.network, analysis.input)
     return Summary(
         analysis.name,
         analysis.input,
         *_counts(cost),
         receptive_field=last,
-        peak_activation_bytes=peak * BYTES["float32"],
-        bytes=_sizes(cost, resolved.network),
+        peak_activation_bytes=batch * peak * BYTES["float32"],
+        bytes=_sizes(cost, network),
         parts=parts,
+        batch=batch,
+        training=_training(network, analysis.input, cost, batch) if training else None,
+    )
+
+
+_STATE: Final = {"SGD": 1, "Adam": 2}
+"""Numbers that an optimizer keeps for each weight."""
+
+
+def _training(network: Network, input: Shape, cost: Cost, batch: int) -> TrainingMemory:
+    kept = kept_for_backward(network, input)
+    full, half = BYTES["float32"], BYTES["float16"]
+    copies = half * sum(
+        prod(shape)
+        for _, leaf in network_leaves(network)
+        for shape in weight_shapes(leaf).values()
+        if len(shape) > 1
+    )
+    by_precision = {
+        "float32": kept.bytes(batch, full),
+        "mixed": kept.bytes(batch, half) + copies,
+    }
+    gradients, weights = full * cost.params, _sizes(cost, network)["float32"]
+    return TrainingMemory(
+        batch,
+        by_precision,
+        gradients,
+        {
+            f"{optimizer}, {precision}": size + weights + gradients * (1 + numbers)
+            for optimizer, numbers in _STATE.items()
+            for precision, size in by_precision.items()
+        },
     )
 
 

@@ -13,7 +13,7 @@ from resnet_dsl.reader.files import rewritten
 from resnet_dsl.reader.tree import read_file
 from resnet_dsl.sources.resolve import check_text
 
-_MOST: Final = 50
+MOST_FIXES: Final = 50
 """Fixes of one text: a text that needs more was never a spec."""
 
 
@@ -31,7 +31,8 @@ def fix_file(where: str, *, strict: bool = False) -> Fixed:
     Raises `SpecError` where there is no such file, or where it is a shipped one.
     """
     if is_shipped(where):
-        raise fail("file", f"{where} is a shipped spec and is not rewritten")
+        help = f"a spec of your own: resnet-dsl new NAME --like {where}"
+        raise fail("file", f"{where} is a shipped spec and is not rewritten", help=help)
     path = find_spec(where)
     source = read_file(path)
     fixed = fixed_text(source.text, str(path), path, strict=strict)
@@ -54,7 +55,7 @@ def fixed_text(
     """
     before, refused = text, set[Fix]()
     diagnostics = check_text(text, name, path=path, strict=strict)
-    for _ in range(_MOST):
+    for _ in range(MOST_FIXES):
         fix = next((fix for fix in _fixes(diagnostics, text) if fix not in refused), None)
         if fix is None:
             break

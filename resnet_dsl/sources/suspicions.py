@@ -22,6 +22,8 @@ from resnet_dsl.reader.tree import Entries, Node, Scalar
 
 _FEW: Final = 4
 """Channels of an image, at most, where sides are larger."""
+_READ_BY_PEOPLE: Final = 400
+"""Convolutions of a spec that is written by hand."""
 _REDUCED: Final = 4
 """How much smaller than the image a map is where a pool was to follow; classifiers of a course read
 whole maps."""
@@ -74,6 +76,8 @@ def _of_input(size: Shape) -> Iterator[Diagnostic]:
 def _of_widths(spec: Spec) -> Iterator[Diagnostic]:
     """A width that is another one with two digits swapped, one doubled, or one left out."""
     convs = list(_convs(spec))
+    if len(convs) > _READ_BY_PEOPLE:
+        return
     counts = Counter(conv.channels for _, _, conv in convs)
     out_of_order = set(_out_of_order(spec))
     for path, is_text, conv in convs:

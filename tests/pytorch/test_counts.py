@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from resnet_dsl import SpecError, analyze, build, elaborate, load, zoo
 from resnet_dsl.folds.count import leaf_params
 from resnet_dsl.folds.shape import sized_visits
-from resnet_dsl.ir import Network, Sequence, Shape
+from resnet_dsl.ir import AdaptivePool, BatchNorm, Network, Sequence, Shape
 from resnet_dsl.naming import named
 from resnet_dsl.naming.module_tree import Member, members
 from resnet_dsl.pytorch.modules import Net
@@ -129,3 +130,20 @@ def test_every_module_has_the_params_of_its_leaf(built: Built) -> None:
     for name, member in built.modules.items():
         assert numel(built.model.get_submodule(name)) == leaf_params(member.leaf), name
     assert numel(built.model) == analyze(built.model.spec).params
+
+
+# torch 2.13 beside thop's last release: it looks at the version with a module that is deprecated
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("source", ["resnet18", "resnet50"])
+def test_thop_prints_what_its_rule_says(source: str) -> None:
+    """The rule of docs/counting.md: tests/test_other_tools.py has it for the table."""
+    import thop
+
+    network = elaborate(load(source))
+    visits, _ = sized_visits(Sequence(network.layers), network.input)
+    norms = sum(prod(v.before) for v in visits if isinstance(v.node, BatchNorm))
+    pools = [v for v in visits if isinstance(v.node, AdaptivePool)]
+    pooled = sum(prod(v.before) + prod(v.after) for v in pools)
+    model = build(source, init=False).eval()
+    printed, _ = thop.profile(model, (torch.zeros(1, *network.input),), verbose=False)
+    assert printed == analyze(source).macs + 4 * norms + pooled
