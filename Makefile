@@ -1,4 +1,4 @@
-.PHONY: check format types quick ci
+.PHONY: check format types quick ci fuzz fuzz-coverage
 
 check: format  ## format, lint, types, and the tests that need no torch
 	$(MAKE) --no-print-directory --output-sync -j2 types quick
@@ -16,3 +16,9 @@ quick:
 
 ci:  ## what decides whether a change lands
 	bash .ci/run
+
+fuzz:  ## 20,000 mutants of the shipped specs and of options
+	python -m tests.fuzz --count 20000
+
+fuzz-coverage:  ## a minute of texts that reach new lines; needs the extra fuzz
+	python -m tests.fuzz_coverage -max_total_time=60 -max_len=600

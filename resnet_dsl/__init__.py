@@ -20,25 +20,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from resnet_dsl.diagnostics import Diagnostic, SpecError
-from resnet_dsl.elaboration import elaborate
+from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecWarning
 from resnet_dsl.ir import Network, Shape
 from resnet_dsl.language.shipped import zoo
-from resnet_dsl.language.spec import Spec
-from resnet_dsl.recovery import recover
-from resnet_dsl.sources.resolve import check
-from resnet_dsl.sources.specs import dump, dumps, load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from typing import Literal
 
+    from resnet_dsl.elaboration import elaborate
     from resnet_dsl.language.fields import Input
     from resnet_dsl.language.json_schema import schema
+    from resnet_dsl.language.spec import Spec
     from resnet_dsl.naming import Naming
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
     from resnet_dsl.reader.layout import format_text
+    from resnet_dsl.recovery import recover
     from resnet_dsl.report.analysis import Analysis, analyze
     from resnet_dsl.report.block_costs import RowBlocks, blocks
     from resnet_dsl.report.differences import Diff
@@ -48,7 +46,8 @@ if TYPE_CHECKING:
     from resnet_dsl.report.tracing import Trace, trace
     from resnet_dsl.sources.lifted import Converted, Lifted
     from resnet_dsl.sources.new_variant import new
-    from resnet_dsl.sources.resolve import Source
+    from resnet_dsl.sources.resolve import Source, check
+    from resnet_dsl.sources.specs import dump, dumps, load, loads
 
 __all__ = [
     "Analysis",
@@ -63,6 +62,7 @@ __all__ = [
     "Shape",
     "Spec",
     "SpecError",
+    "SpecWarning",
     "Summary",
     "Trace",
     "analyze",
@@ -90,8 +90,11 @@ __all__ = [
 ]
 
 _LAZY: Final = {
+    "elaboration": ("elaborate",),
     "language.json_schema": ("schema",),
+    "language.spec": ("Spec",),
     "reader.layout": ("format_text",),
+    "recovery": ("recover",),
     "report.analysis": ("Analysis", "analyze"),
     "report.block_costs": ("RowBlocks", "blocks"),
     "report.differences": ("Diff",),
@@ -101,8 +104,11 @@ _LAZY: Final = {
     "report.tracing": ("Trace", "trace"),
     "sources.lifted": ("Converted", "Lifted"),
     "sources.new_variant": ("new",),
+    "sources.resolve": ("check",),
+    "sources.specs": ("dump", "dumps", "load", "loads"),
 }
-"""Names that are imported when they are first used: a command needs one of these modules."""
+"""Names that are imported when they are first used: a command needs one of these modules, and says
+in one line which library it lacks."""
 
 _MODULES: Final = {name: module for module, names in _LAZY.items() for name in names}
 

@@ -168,3 +168,57 @@ def test_shells_complete_commands_options_and_names_of_the_zoo() -> None:
         "plain,cifar/resnet1202",
         "file,cifar/resnet1",
     ]
+
+
+WITHOUT = """
+import sys
+missing = sys.argv[1]
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from resnet_dsl.__main__ import main
+sys.argv[:2] = ["resnet-dsl"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "install"),
+    [
+        ("click", "zoo", "click"),
+        ("yaml", "check resnet18", "pyyaml"),
+        ("yaml", "fmt a.yaml", "pyyaml"),
+        ("pydantic_core", "summary resnet18", "pydantic"),
+        ("pydantic", "schema", "pydantic"),
+        ("torch", "build resnet18", "torch"),
+    ],
+)
+def test_a_missing_library_is_named_with_what_installs_it(
+    module: str, command: str, install: str
+) -> None:
+    result = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", WITHOUT, module, *command.split()], capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    expected = f"error[install]: this needs {module}\n  = help: pip install {install}\n"
+    assert result.stderr == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sumary", "resnet18"], "Did you mean 'summary'?"),
+        (["validate", "resnet18"], "Did you mean 'check'?"),
+        (["resnet18"], "resnet18 is a spec: resnet-dsl summary resnet18"),
+        (["mine.yaml"], "mine.yaml is a spec: resnet-dsl summary mine.yaml"),
+        (["summary", "resnet18", "--inptu", "32"], "Did you mean '--input'?"),
+        (["summary", "resnet18", "—json"], "write --json"),
+    ],
+)
+def test_a_command_or_option_that_is_meant_is_named(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -123,7 +123,7 @@ def test_specs_are_validated_by_the_core_of_pydantic_alone() -> None:
 # ---------------------------------------------------------------- floors
 
 FLOORS = (
-    ("ir", "diagnostics", "notation"),
+    ("ir", "diagnostics", "missing_libraries", "notation"),
     ("language", "reader", "weight_files"),
     ("folds", "naming", "elaboration", "recovery", "sources"),
     ("report", "checkpoint", "render"),

@@ -55,6 +55,7 @@ def test_new_writes_a_spec_that_checks(folder: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote mine.yaml\n")
     assert [source.name for source in folder.iterdir()] == ["mine.yaml"]
     assert (folder / "mine.yaml").read_text().splitlines() == [
+        "# yaml-language-server: $schema=resnet-dsl.schema.json",
         "# A variant of resnet50: uncomment and change what differs",
         "name: mine",
         "extends: resnet50",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any, Final
 import click
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecWarning, fail, nearest
+from resnet_dsl.missing_libraries import missing
 
 COMMANDS: Final = (
     "blocks",
@@ -88,6 +90,10 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        for word in arguments[1] if len(arguments) > 1 else ():
+            if dash := re.match(r"[\u2010-\u2015\u2212]+(?=[a-z])", str(word)):  # autocorrected
+                meant = f"--{word[dash.end() :]}"
+                raise click.UsageError(f"{word} begins with a long dash: write {meant}")
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # or it is closed
                 stream.reconfigure(errors="replace")
@@ -112,9 +118,10 @@ def _ending() -> Iterator[None]:
         show_error(error)
         raise click.exceptions.Exit(2) from None
     except ModuleNotFoundError as error:
-        if error.name not in {"torch", "numpy", "safetensors"}:
+        fault = missing(error)
+        if fault is None:
             raise
-        show_error(fail("install", f"this needs {error.name}", help=f"pip install {error.name}"))
+        show_error(SpecError([fault]))
         raise click.exceptions.Exit(2) from None
     except BrokenPipeError:  # the reader has seen enough
         _silence()

@@ -240,7 +240,7 @@ InputText = Annotated[
         {
             "type": "string",
             "description": "channels x height x width of an image",
-            "pattern": r"^\s*\d+(\s*[x×X*]\s*\d+){2}\s*$",
+            "pattern": r"^\s*[0-9]+(\s*[x×X*]\s*[0-9]+){2}\s*$",
             "examples": ["3x224x224"],
         },
     ),
@@ -251,7 +251,7 @@ SidesText = Annotated[
         Sides,
         _parse_sides,
         "height x width of the stage's maps",
-        pattern=r"^\s*\d+\s*[x×X*]\s*\d+\s*$",
+        pattern=r"^\s*[0-9]+\s*[x×X*]\s*[0-9]+\s*$",
         examples=["56x56"],
     ),
 ]

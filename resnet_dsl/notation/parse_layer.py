@@ -63,7 +63,7 @@ def parse_words(text: str, offset: int) -> HeadLayer:
         raise NotationError("the layer is empty", (offset, offset + len(text)), LAYER_HELP)
     (first, at), rest = words[0], words[1:]
     whole = (at[0], words[-1][1][1])
-    for pattern, parse in _FORMS:
+    for pattern, parse in FORMS:
         if match := re.fullmatch(pattern, first, re.IGNORECASE | re.ASCII):
             return parse(match, at, rest, whole)
     if activation := parse_activation(first, at):
@@ -228,7 +228,7 @@ def _parse_word(match: re.Match[str], _at: At, rest: list[OptionText], whole: At
 
 _Parse: TypeAlias = Callable[[re.Match[str], At, list[OptionText], At], HeadLayer]
 _POOL = r"[ -]?pool(?:ing)?"
-_FORMS: tuple[tuple[str, _Parse], ...] = (
+FORMS: tuple[tuple[str, _Parse], ...] = (
     (r"(\d+)\s*[x×X*]\s*(\d+)(?:\s+conv(?:olution)?)?", _parse_conv),
     (r"(\d+)-?d\s+(\d+)\s*[x×X*]\s*(\d+)\s+conv(?:olution)?", _parse_bare),
     (rf"(\d+)\s*[x×X*]\s*(\d+)\s+(max|average|avg){_POOL}", _parse_pool),

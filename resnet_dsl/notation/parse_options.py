@@ -44,7 +44,7 @@ class NotationError(ValueError):
 
 # ---------------------------------------------------------------- activations
 
-_OTHER_NAMES: Final = {
+OTHER_ACTIVATIONS: Final = {
     "swish": "silu",
     "hard_swish": "hardswish",
     "hswish": "hardswish",
@@ -65,7 +65,7 @@ def parse_activation(text: str, at: At = (0, 0)) -> Activation | None:
     match = re.fullmatch(rf"(shared\s+)?([a-z][a-z_0-9]*)(?:\s+({NUMBER}))?", text.strip().lower())
     if match is None:
         return None
-    kind: Any = _OTHER_NAMES.get(match[2], match[2])
+    kind: Any = OTHER_ACTIVATIONS.get(match[2], match[2])
     shared, number = bool(match[1]), None if match[3] is None else float(match[3])
     if kind == "prelu" and number is None:
         return Activation(kind=kind, shared=shared, at=at)
@@ -112,7 +112,7 @@ class _Option(NamedTuple):
     value: Callable[[re.Match[str], At, str], Any] = _whole
 
 
-_OPTIONS: Final = (
+OPTIONS: Final = (
     _Option("C", r"C\s*=\s*(\d+)"),
     _Option("stride", r"(?:/|stride\s+)\s*(\d+)"),
     _Option("dilation", r"dilation\s+(\d+)"),
@@ -152,7 +152,7 @@ def read_options(words: list[OptionText], allowed: tuple[str, ...]) -> dict[str,
 
 
 def _read_option(word: str, at: At) -> tuple[str, Any]:
-    for option in _OPTIONS:
+    for option in OPTIONS:
         flags = re.ASCII if option.name == "C" else re.ASCII | re.IGNORECASE  # c=32 is a slip
         if match := re.fullmatch(option.pattern, word, flags):
             key = option.name.removeprefix("no ")

@@ -99,7 +99,7 @@ def combined(own: Entries, base: Entries | None, overrides: Sequence[str] = ()) 
 
         tree = overridden(tree, overrides)
     with placing(tree), _naming_inherited(base):
-        return ReadSpec(validated(_plain(tree)), tree, own, base, tuple(overrides))
+        return ReadSpec(validated(plain_data(tree)), tree, own, base, tuple(overrides))
 
 
 @contextmanager
@@ -126,11 +126,12 @@ def _as_inherited(diagnostic: Diagnostic, names: list[str]) -> Diagnostic:
             return diagnostic
 
 
-def _plain(node: Node) -> Any:
+def plain_data(node: Node) -> Any:
+    """The values of a tree, without their places."""
     match node:
         case Scalar(value=value):
             return value
         case Items(items=items):
-            return [_plain(item) for item in items]
+            return [plain_data(item) for item in items]
         case Entries(entries=entries):
-            return {key: _plain(entry.node) for key, entry in entries.items()}
+            return {key: plain_data(entry.node) for key, entry in entries.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any
+from typing import Any, Final
 
 from resnet_dsl.ir import Shape
 from resnet_dsl.language.activations import activation_mapping
@@ -13,6 +13,9 @@ from resnet_dsl.language.spec import Spec, Stage
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import Activation, HeadLayer, Row
 from resnet_dsl.reader.scalars import quoted, scalar
+
+SCHEMA_LINE: Final = "# yaml-language-server: $schema=resnet-dsl.schema.json"
+"""The first line of a file whose editor completes and checks keys."""
 
 
 def write(spec: Spec) -> str:

@@ -93,7 +93,7 @@ def summary(
     >>> numbers.receptive_field, numbers.activations, numbers.peak_activation_bytes
     (427, 11113984, 9633792)
     >>> summary("resnet50", batch=32, training=True).training.kept["float32"]
-    2749318336
+    2749316608
     """
     if batch < 1:
         raise fail("value", f"a batch of {batch}", help="at least 1")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from resnet_dsl.diagnostics import printable
 from resnet_dsl.elaboration import elaborate
 from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Expect, Spec
 from resnet_dsl.naming import Naming
-from resnet_dsl.reader.write import write
+from resnet_dsl.reader.write import SCHEMA_LINE, write
 
 _TITLES: Final = {
     False: "# undetermined by the source, with the default of this spec:",
@@ -116,7 +117,7 @@ def spec_text(lifted: Lifted, source: str) -> str:
     expect."""
     cost = network_cost(elaborate(lifted.spec))
     expect = Expect(layers=cost.layers, params=cost.params, macs=cost.macs)
-    lines = [f"# lifted from {source}"]
+    lines = [SCHEMA_LINE, f"# lifted from {printable(source)}"]
     for decided, title in _TITLES.items():
         choices = [choice for choice in lifted.undetermined if choice.decided is decided]
         if choices:

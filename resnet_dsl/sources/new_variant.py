@@ -13,7 +13,7 @@ from resnet_dsl.language.spec import Spec
 from resnet_dsl.reader import read_text
 from resnet_dsl.reader.files import check_place, real, whole
 from resnet_dsl.reader.scalars import scalar
-from resnet_dsl.reader.write import write
+from resnet_dsl.reader.write import SCHEMA_LINE, write
 from resnet_dsl.sources.specs import load
 
 _OWN: Final = re.compile(r"(?:name|expect|    output): ")
@@ -43,7 +43,7 @@ def variant(name: str, base: str, spec: Spec) -> str:
 
     >>> from resnet_dsl import load
     >>> text = variant("mine", "cifar/resnet20", load("cifar/resnet20"))
-    >>> print("\\n".join(text.splitlines()[:6]))
+    >>> print("\\n".join(text.splitlines()[1:7]))
     # A variant of cifar/resnet20: uncomment and change what differs
     name: mine
     extends: cifar/resnet20
@@ -55,6 +55,7 @@ def variant(name: str, base: str, spec: Spec) -> str:
     shared = [line for line in write(spec).splitlines() if not _OWN.match(line)]
     read_text("\n".join([name_line, *shared]))  # a bad name is refused
     lines = [
+        SCHEMA_LINE,
         f"# A variant of {base}: uncomment and change what differs",
         name_line,
         f"extends: {scalar(base)}",

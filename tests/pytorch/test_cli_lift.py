@@ -154,7 +154,9 @@ def test_spec_and_weights_are_written() -> None:
     assert f"verified: the spec takes all {count} tensors\n" in result.stderr
     assert result.stderr.endswith("wrote spec.yaml\nwrote ours.safetensors\n")
     spec_text = Path("spec.yaml").read_text()
-    assert spec_text.startswith("# lifted from w.pth\n# undetermined by the source, with ")
+    schema, _, rest = spec_text.partition("\n")
+    assert schema == "# yaml-language-server: $schema=resnet-dsl.schema.json"
+    assert rest.startswith("# lifted from w.pth\n# undetermined by the source, with ")
     assert f"#   {stride}" in spec_text
     assert run("check", "spec.yaml").exit_code == 0
     ours = build("spec.yaml").eval()
