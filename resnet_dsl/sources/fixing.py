@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,38 +57,32 @@ def fixed_text(
     before, refused = text, set[Fix]()
     diagnostics = check_text(text, name, path=path, strict=strict)
     for _ in range(MOST_FIXES):
-        fix = next((fix for fix in _fixes(diagnostics, text) if fix not in refused), None)
-        if fix is None:
+        fault = next(
+            (each for each in _fixable(diagnostics, text) if each.fix not in refused), None
+        )
+        if fault is None or fault.fix is None:
             break
-        after = _replaced(text, fix)
+        after = _replaced(text, fault.fix)
         left = check_text(after, name, path=path, strict=strict)
-        if _goes_further(diagnostics, left):
-            text, diagnostics = after, left
+        if _what_and_where(fault) in map(_what_and_where, left):
+            refused.add(fault.fix)
         else:
-            refused.add(fix)
+            text, diagnostics = after, left
     old, new = before.splitlines(keepends=True), text.splitlines(keepends=True)
     change = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=1)
     return Fixed(text, "".join(change), diagnostics)
 
 
-def _fixes(diagnostics: tuple[Diagnostic, ...], text: str) -> list[Fix]:
-    return [
-        each.fix
-        for each in diagnostics
-        if each.severity == "error"
-        and each.fix
-        and each.fix.span
-        and each.fix.span.source.text == text
-    ]
+def _fixable(diagnostics: tuple[Diagnostic, ...], text: str) -> Iterator[Diagnostic]:
+    """The errors of a text that have a fix in it."""
+    for each in diagnostics:
+        span = each.fix.span if each.fix else None
+        if each.severity == "error" and span and span.source.text == text:
+            yield each
 
 
-def _goes_further(before: tuple[Diagnostic, ...], after: tuple[Diagnostic, ...]) -> bool:
-    """Whether a text has fewer faults now, or is read further than before."""
-    errors = [[each for each in side if each.severity == "error"] for side in (before, after)]
-    if len(errors[1]) < len(errors[0]):
-        return True
-    known = {(each.code, each.message) for each in before}
-    return any((each.code, each.message) not in known for each in errors[1])
+def _what_and_where(fault: Diagnostic) -> tuple[object, ...]:
+    return fault.code, fault.message, fault.line, fault.column
 
 
 def _replaced(text: str, fix: Fix) -> str:
