@@ -229,3 +229,26 @@ def test_without_a_head_the_last_map_comes_out() -> None:
     ours.load_state_dict(theirs.state_dict())
     with torch.no_grad():
         assert torch.equal(ours.eval()(X), theirs.eval()(X))
+
+
+def test_features_have_the_names_of_libraries_too() -> None:
+    names = {"stem": "conv1", "conv3_x": "layer2", "conv4_x.1": "layer3.0", "conv5_x": "stages.3"}
+    ours, theirs = (
+        build("resnet18", seed=0, features=list(each)).eval()
+        for each in zip(*names.items(), strict=True)
+    )
+    x = image(1, 3, 64, 64)
+    with torch.no_grad():
+        own, other = ours(x), theirs(x)
+    assert list(other) == list(names.values())
+    for name, alias in names.items():
+        assert torch.equal(own[name], other[alias])
+
+
+def test_an_input_of_other_channels_changes_the_first_convolution() -> None:
+    grey = build("resnet18", input="1x64x64", seed=0)
+    assert_same_state(grey, build("resnet18", overrides=["input=1x64x64"], seed=0))
+    assert grey.state_dict()["conv1.weight"].shape == (64, 1, 7, 7)
+    assert grey(image(2, 1, 64, 64)).shape == (2, 1000)
+    same = build("resnet18", input=64, init=False)
+    assert same.state_dict()["conv1.weight"].shape == (64, 3, 7, 7)

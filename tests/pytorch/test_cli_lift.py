@@ -190,7 +190,7 @@ def test_a_known_size_is_determined() -> None:
         (["their_models:net(1)[0]"], "is not a call of a function with literals"),
         (["their_models:broken()"], "their_models:broken(): RuntimeError: out of order"),
         (["their_models:number"], "their_models:number gives a int, no nn.Module"),
-        (["their_models:net", "--input", "32x32"], "the input "),
+        (["their_models:net", "--input", "x32"], "the input "),
         (["their_models:net", "--input", "4x32x32"], "cannot be exported"),
         (["their_models:Choosy", "--input", "3x8x8"], "cannot be exported"),
         (["their_models:Strange"], "torch.abs is not supported"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from torch import nn
 
 from resnet_dsl.diagnostics import SpecError, fail, nearest
 from resnet_dsl.ir import Shape
+from resnet_dsl.language.shipped import is_shipped
 
 INPUT: Final = Shape(3, 224, 224)
 _FILES: Final = {".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar", ".pkl", ".npz"}
@@ -42,10 +44,13 @@ def file_of(source: str) -> Path | None:
 
 
 def model_of(source: str) -> Named:
-    """The model that a source means. Code runs only where a module is named for it."""
-    library, mark, name = source.partition(":")
+    """The model that a source means. Code runs only where a module is named for it.
+
+    `timm/NAME`, as the zoo has it, is `timm:NAME`.
+    """
+    library, mark, name = re.sub(r"^(timm|torchvision)/", r"\1:", source).partition(":")
     if not mark or not name:
-        raise fail("source", f"{source!r} names no model and no file", help=_FORMS)
+        raise fail("source", f"{source!r} names no model and no file", help=_meant(source))
     with _naming(source), warnings.catch_warnings(action="ignore"):  # of random weights
         match library:
             case "torchvision":
@@ -56,6 +61,16 @@ def model_of(source: str) -> Named:
                 return _transformers(name)
             case _:
                 return Named(_called(library, name), INPUT, None)
+
+
+def _meant(source: str) -> str:
+    """What to write for a source without a library: a name of the zoo, or a module with dots."""
+    if is_shipped(source):
+        return f"a model of torchvision: torchvision:{source}"
+    module, dot, function = source.rpartition(".")
+    if dot and re.fullmatch(r"[A-Za-z_][\w.]*", module) and function.isidentifier():
+        return f"a function is parted by a colon: {module}:{function}"
+    return _FORMS
 
 
 @contextmanager
