@@ -8,6 +8,7 @@ import pytest
 from _pytest.doctest import DoctestItem
 from hypothesis import HealthCheck, settings
 
+collect_ignore = ["fuzz_coverage.py"]  # a program, and needs the extra fuzz
 TORCH_DOCTEST = re.compile(r"resnet_dsl(\.pytorch\..*|\.(build|lift|lift_checkpoint|convert))")
 
 settings.register_profile(

@@ -20,6 +20,8 @@ from resnet_dsl.reader.tree import Entries, Entry, Node
 
 _MOST: Final = 40
 """Keys that are taken away in turn: each costs an elaboration."""
+_MOST_STAGES: Final = 100
+"""Stages of a spec that is written by hand."""
 
 
 class _Suspect(NamedTuple):
@@ -32,6 +34,8 @@ class _Suspect(NamedTuple):
 
 def blamed(error: SpecError, read: ReadSpec) -> SpecError:
     """The same error, at the author's key that is its cause where that shows."""
+    if len(read.spec.stages) > _MOST_STAGES:
+        return error
     suspects = _suspects(error, read)
     for suspect in [*suspects, *_from_the_end(read, suspects)]:
         if _is_sound(suspect.without):
