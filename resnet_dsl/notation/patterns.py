@@ -17,8 +17,8 @@ from resnet_dsl.notation.parse_options import NUMBER, OPTIONS, OTHER_ACTIVATIONS
 def any_case(pattern: str) -> str:
     """A pattern that takes capital letters too, without a flag.
 
-    >>> any_case(r"max[ -]?pool \\\\d")
-    '[mM][aA][xX][ -]?[pP][oO][oO][lL] \\\\\\\\d'
+    >>> any_case("max[ -]?pool")
+    '[mM][aA][xX][ -]?[pP][oO][oO][lL]'
     """
     pieces = re.split(r"(\\.|\[[^\]]*\]|\(\?[:=!])", pattern)
     return "".join(
