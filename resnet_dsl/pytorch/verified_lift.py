@@ -24,10 +24,10 @@ from resnet_dsl.pytorch.lift.sizes import SIZE_OF_IMAGES
 from resnet_dsl.pytorch.lift.weight_files import read
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_state
+from resnet_dsl.reader import read_text
 from resnet_dsl.reader.files import check_place, whole
 from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined, spec_text
 from resnet_dsl.sources.resolve import Resolved, resolve
-from resnet_dsl.sources.specs import loads
 
 TOLERANCE: Final = 1e-3
 """Of the largest output: more is another network, less is the order of additions."""
@@ -78,7 +78,7 @@ def verified_lift(
     _check_places(output, weights, path, force=force)
     result, state, model = _lifted(source, path, input, partial, of_files)
     if verify or weights:
-        again, tensors = _built(resolve(loads(result.text)), result.lifted, state)
+        again, tensors = _built(resolve(read_text(result.text).spec), result.lifted, state)
         result = replace(result, tensors=len(result.lifted.weights))
         if model is not None and verify and not result.lifted.refused:
             result = replace(result, verified=_verified(again, model, result.lifted))

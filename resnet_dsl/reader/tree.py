@@ -18,7 +18,7 @@ from resnet_dsl.language.shipped import is_shipped
 from resnet_dsl.reader.unquoted import holds_texts, is_unquoted, unquoted, yaml_error
 
 LARGEST_FILE: Final = 1 << 17
-LARGEST_TREE: Final = 5_000
+LARGEST_TREE: Final = 3_000
 DEEPEST: Final = 12
 
 

@@ -159,28 +159,29 @@ def _resolved(source: Source, overrides: Sequence[str]) -> Resolved:
             from resnet_dsl.reader.write import write
 
             spec = recover(source) if isinstance(source, Network) else validated(source)
-            return _checked_text(read_text(write(spec), overrides=overrides))
+            return checked_text(read_text(write(spec), overrides=overrides), warns=False)
         case Spec():
             return checked(validated(source))
         case str() | Path():
-            return _checked_text(read_spec(source, overrides))
+            return checked_text(read_spec(source, overrides))
         case _:
             what = type(source).__name__
             help = "a zoo name, a path, a Spec or a Network"
             raise fail("value", f"a source of type {what}", help=help)
 
 
-def _checked_text(read: ReadSpec) -> Resolved:
-    """A text that was read, checked; faults are at the author's keys, warnings are given."""
+def checked_text(read: ReadSpec, *, warns: bool = True) -> Resolved:
+    """A text that was read, checked; faults are at the author's keys, and `SpecWarning`s are given
+    of what is surely not meant."""
     try:
         resolved = checked(read.spec, read.tree)
     except SpecError as error:
         from resnet_dsl.sources.blame import blamed  # specs are right more often
 
         with suppress(SpecWarning):  # where warnings are errors, the error counts more
-            _warn(suspicions(read))
+            _warn(suspicions(read) if warns else ())
         raise blamed(error, read) from None
-    _warn(suspicions(read, resolved.elaboration))
+    _warn(suspicions(read, resolved.elaboration) if warns else ())
     return resolved
 
 
@@ -250,7 +251,7 @@ def check_text(
     """`check` of the text of a spec, which is known by `name`, and stands at a path if it does."""
 
     def read(settings: Sequence[str]) -> Resolved:
-        return _checked_text(read_text(text, name, settings, path))
+        return checked_text(read_text(text, name, settings, path))
 
     return _diagnosed(lambda: _at_size(read, overrides, input), strict=strict)
 

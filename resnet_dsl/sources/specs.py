@@ -8,26 +8,27 @@ from resnet_dsl.language.spec import Spec
 from resnet_dsl.language.validation import validated
 from resnet_dsl.reader import read_spec, read_text
 from resnet_dsl.reader.files import whole
-from resnet_dsl.sources.resolve import checked
+from resnet_dsl.sources.resolve import checked_text
 
 
 def load(where: str | Path) -> Spec:
     """Read a spec by zoo name or by path, and check it.
 
-    `extends:` is resolved: the spec is complete. Raises `SpecError` with every fault and its place.
+    `extends:` is resolved: the spec is complete. Raises `SpecError` with every fault and its place,
+    and warns (`SpecWarning`) of what is legal and surely not meant.
 
     >>> load("resnet50").expect.layers
     50
     """
     read = read_spec(where)
-    checked(read.spec, read.tree)
+    checked_text(read)
     return read.spec
 
 
 def loads(text: str) -> Spec:
     """Read a spec from a text, and check it; it may extend specs of the zoo."""
     read = read_text(text)
-    checked(read.spec, read.tree)
+    checked_text(read)
     return read.spec
 
 
