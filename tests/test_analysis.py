@@ -68,4 +68,4 @@ def test_a_size_that_does_not_fit_has_its_place_in_the_spec() -> None:
         analyze(loads(source), "3x64x64")
     (fault,) = caught.value.diagnostics
     assert fault.path == ("head", 0)
-    assert fault.message == "8192 features come in, 2048 are expected"
+    assert fault.message == "8192 features come in, 2048 are expected, in head"

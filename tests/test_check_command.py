@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "suspicious.yaml").write_text(SUSPICIOUS)
     (tmp_path / "broken.yaml").write_text(BROKEN)
+    (tmp_path / "wide.yaml").write_text("extends: resnet18\nhead: [average pool, '9-d fc, relu']\n")
     return tmp_path
 
 
@@ -185,3 +187,103 @@ def test_fixes_give_the_text_that_was_meant(text: str, fixed: str) -> None:
     assert result.text == fixed
     assert result.diagnostics == ()
     assert fixed_text(fixed) == (fixed, "", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "extends: resnet18\ninput: [3,\n  64, 64]\n",
+        "extends: resnet18\nstages:\n  conv2_x: [[3x3, 64],\n    [3x3, 64]]\n",
+        "extends: resnet18\nstem:\n- 7x7 64\n  /2\n",
+        "extends: resnet18\nhead:\n  average pool\n  10-d fc\n",
+        "extends: resnet18\nblock: {norm: group}\nblok: {bias: true}\n",
+        "extends: resnet18\nhead: [average pool, 10-d fc]\nhed: [average pool]\n",
+        "extends: resnet18\ninit: xavier\n",
+        "extends: resnet18\ndrop_path: 1\n",
+        "extends: resnet18\nhead: [average pool, softmax 10]\n",
+        "extends: resnet18\nstages: {conv2_x: '[[3x3, 64], [3x3, 64]] x 2 x 3'}\n",
+        "name: Модель\ninput: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8]]'}\n",
+    ],
+)
+def test_fix_leaves_what_it_cannot_mend(text: str) -> None:
+    result = fixed_text(text)
+    assert (result.text, result.change) == (text, "")
+    assert result.diagnostics
+
+
+def test_a_number_of_channels_is_never_joined_to_another() -> None:
+    assert "64128" not in fixed_text("extends: resnet18\nstem: [3x3 64 128]\n").text
+
+
+def test_fix_indents_below_a_key_in_the_place_of_tabs() -> None:
+    text = "extends: resnet18\nstages:\n\tconv2_x: '[[3x3, 64], [3x3, 64]] x 3'\n"
+    assert fixed_text(text).text == text.replace("\t", "  ")
+
+
+def test_checks_in_threads_do_not_mix(here: Path) -> None:
+    (here / "clean.yaml").write_text("extends: resnet18\n")
+    names = ["suspicious.yaml", "clean.yaml"] * 40
+    with ThreadPoolExecutor(8) as pool:
+        counts = [len(each) for each in pool.map(check, names)]
+    assert counts == [1, 0] * 40
+
+
+@pytest.mark.usefixtures("here")
+def test_a_warning_is_at_the_line_of_the_caller_and_once() -> None:
+    for size in (None, 64, "1x64x64"):
+        with pytest.warns(SpecWarning) as caught:
+            analyze("wide.yaml", size)
+        assert [each.filename for each in caught] == [__file__]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_input_that_does_not_fit_is_at_its_option() -> None:
+    result = run("summary", "vgg16", "--input", "8")
+    assert result.stderr.startswith("--input:1:1: error[size]: ")
+    line = run("check", "resnet18", "--input", "64x64x3", "--format", "github").stdout
+    assert "file=" not in line
+
+
+def test_each_fault_is_at_its_own_cause(here: Path) -> None:
+    (here / "two.yaml").write_text(
+        "extends: resnet50\nblock: {order: pre, norm: {kind: group, groups: 7}}\n"
+        "stages: {conv5_x: {dilation: 2}}\n"
+    )
+    places = [(each.code, each.line, each.column) for each in check("two.yaml")]
+    assert sorted(places) == [("cardinality", 2, 49), ("dilation", 3, 30)]
+
+
+def test_one_key_is_one_diagnostic_whatever_it_breaks(here: Path) -> None:
+    (here / "evo.yaml").write_text("extends: resnet50\nblock: {norm: evonorm}\n")
+    (fault,) = check("evo.yaml")
+    assert (fault.code, fault.line) == ("order", 2)
+
+
+SENSIBLE = [
+    "head: [average pool, '10-d fc, sigmoid']",
+    "head: [average pool, '48-d fc, tanh']",
+    "head: [average pool, '4096-d fc, relu', dropout 0.5, '4096-d fc, relu']",
+    "head: [average pool, '2048-d fc, relu', 2048-d fc]",
+    "head: [average pool]",
+    "input: 64x32x4",
+    "input: 22x1000x2",
+    "input: 1x224x224",
+    "input: 3x320x480",
+    "block: {order: pre, norm: group}",
+    "expect: {layers: 18, params: 11689512, macs: 1814073344}",
+    "stages: {conv6_x: '[[3x3, 1024], [3x3, 1024]] x 2'}",
+]
+
+
+@pytest.mark.parametrize("line", SENSIBLE)
+def test_a_sensible_variant_is_not_suspicious(line: str, here: Path) -> None:
+    (here / "a.yaml").write_text(f"extends: resnet18\n{line}\n")
+    assert check("a.yaml", overrides=[]) == ()
+
+
+def test_stages_may_be_named_by_the_size_of_their_maps(here: Path) -> None:
+    stages = ", ".join(f"res{size}: '[[3x3, 8], [3x3, 8]]'" for size in (56, 28, 14, 7))
+    (here / "a.yaml").write_text(
+        f"input: 3x56x56\nstem: ['3x3, 8']\nstages: {{{stages}}}\nhead: [average pool]\n"
+    )
+    assert check("a.yaml") == ()

@@ -12,6 +12,8 @@ from resnet_dsl.diagnostics import Diagnostic, Fix, SpecPath
 from resnet_dsl.language.spec import BlockKeys, Spec
 from resnet_dsl.language.spellings import bool_meant, choice_meant, number_meant
 from resnet_dsl.language.unknown_keys import keys_of, meant_key, unknown_key
+from resnet_dsl.notation.parse_layer import parse_layer
+from resnet_dsl.notation.parse_options import NotationError
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
@@ -139,13 +141,16 @@ def _bad_value(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) ->
     """A value of the wrong kind, and what it says in the form of a spec, if that shows."""
     kind, value = detail["type"], detail["input"]
     if kind == "dataclass_type" and path[-1] == "init" and isinstance(value, str):
-        scheme = choice_meant(("init", "scheme"), value) or "resnet"
-        return _with_fix(detail, path, "is not a mapping", f"{{scheme: {scheme}}}")
+        if scheme := choice_meant(("init", "scheme"), value):
+            return _with_fix(detail, path, "is not a mapping", f"{{scheme: {scheme}}}")
+        message = f"{value[:40]!r} is not a mapping"
+        schemes = "a mapping: {scheme: resnet}, or vgg, googlenet, pytorch"
+        return Diagnostic(code="value", message=message, path=path, help=schemes)
     if kind == "refused" and isinstance(value, dict) and "kind" in value:
         inner = {**detail, "loc": (*path, "kind"), "input": value["kind"]}
         return _bad_value(cast("ErrorDetails", inner), (*path, "kind"), context)
     if kind == "tuple_type" and isinstance(value, str):
-        return _with_fix(detail, path, "is not a list", f"[{json.dumps(value)}]")
+        return _no_list(value, path)
     message, template = _EXPECTED.get(kind, ("is not a value for this key", ""))
     if kind == "refused":
         message = detail["msg"]
@@ -159,6 +164,26 @@ def _bad_value(detail: ErrorDetails, path: SpecPath, context: dict[str, Any]) ->
     if kind == "int_type" and path[0] == "expect":
         help = "write the whole number, as `resnet-dsl summary` prints it"
     return Diagnostic(code="value", message=message, path=path, help=help)
+
+
+def _no_list(value: str, path: SpecPath) -> Diagnostic:
+    """A text where a list of layers belongs: one layer, or several."""
+    message = f"{value[:40]!r} is not a list"
+    for layers in ([value], value.strip("[] ").split(","), value.split(";")):
+        if all(map(_is_layer, layers)):
+            text = ", ".join(json.dumps(each.strip()) for each in layers)
+            help, fix = f"write [{text}]", Fix(f"[{text}]")
+            return Diagnostic(code="value", message=message, path=path, help=help, fix=fix)
+    help = 'a list of layers, one a line, or ["7x7, 64, /2", "3x3 max pool, /2"]'
+    return Diagnostic(code="value", message=message, path=path, help=help)
+
+
+def _is_layer(text: str) -> bool:
+    try:
+        parse_layer(text)
+    except NotationError:
+        return False
+    return True
 
 
 def _with_fix(detail: ErrorDetails, path: SpecPath, message: str, meant: str) -> Diagnostic:
@@ -186,7 +211,7 @@ def _value_meant(kind: str, path: SpecPath, value: object) -> str | None:
         case "literal_error" | "refused":
             return choice_meant(path, value)
         case "less_than" if path[-1] == "drop_path" and isinstance(value, int | float):
-            return f"{value / 100:g}" if 1 <= value <= 99 else None
+            return f"{value / 100:g}" if 2 <= value <= 99 else None
         case _:
             return None
 

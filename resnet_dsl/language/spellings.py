@@ -76,8 +76,9 @@ KEYS_ELSEWHERE: Final = {
     **dict.fromkeys(("preact", "pre_activation", "preactivation"), "write block: {order: pre}"),
     **dict.fromkeys(("conv1", "maxpool", "root"), "the layers before the stages are stem"),
     **dict.fromkeys(("momentum", "eps"), "write norm: {kind: batch, eps: 0.001}"),
+    "type": "rows say what a block is: [[1x1, 64], [3x3, 64], [1x1, 256]] x 3",
     "replace_stride_with_dilation": "write output_stride: 8, or 16",
-    **dict.fromkeys(("version", "description", "type", "comment", "author"), "write a # comment"),
+    **dict.fromkeys(("version", "description", "comment", "author"), "write a # comment"),
 }
 """Keys of other libraries, and where a spec has what they say."""
 
@@ -159,8 +160,13 @@ def choice_meant(path: SpecPath, value: object) -> str | None:
     letters = re.sub(r"[^a-z0-9.]|^nn\.", "", word)
     if meant := _VALUES.get(key, {}).get(letters):
         return meant
+    if key == "norm" and (
+        groups := re.fullmatch(r"(?:gn|group(?:[ _-]?norm)?)\D{0,2}(\d+)\)?", word)
+    ):
+        return f"{{kind: group, groups: {groups[1]}}}"
     known = [*NORMS, "none"] if key == "norm" else CHOICES.get(key, ())
-    return nearest(word, known) if word else None
+    guess = nearest(word, known) if word else None
+    return guess if guess and set(re.findall(r"\d", word)) <= set(guess) else None
 
 
 def number_meant(value: object, *, whole: bool) -> str | None:
@@ -207,15 +213,18 @@ def size_meant(text: str, count: int) -> str | None:
     >>> size_meant("(3, 32, 32)", 3), size_meant("224", 3), size_meant("3x32x32px", 3)
     ('3x32x32', '3x224x224', '3x32x32')
     """
-    if not re.fullmatch(r"[\s\d()\[\]x×X*,;:.|/-]*(?:\s*(?:px|pixels?))?[\s)\];,.]*|.*#.*", text):
+    if not re.fullmatch(r"[\s\d()\[\]x×X*,;:.|/]*(?:\s*(?:px|pixels?))?[\s)\];,.]*|.*#.*", text):
         return None
     numbers = re.findall(r"[0-9]{1,5}", text.split("#")[0])
     if count == 3 and len(numbers) == 4 and numbers[0] == "1":
         numbers = numbers[1:]
     if len(numbers) == 1:
         numbers *= 2
+    if count == 3 and len(numbers) == 2 and int(numbers[0]) <= 4 < int(numbers[1]):
+        numbers.append(numbers[1])
     if count == 3 and len(numbers) == 2:
         numbers = ["3", *numbers]
     if count == 3 and len(numbers) == 3 and int(numbers[2]) <= 4 < min(map(int, numbers[:2])):
         numbers = [numbers[2], *numbers[:2]]  # channels come first
-    return "x".join(numbers) if len(numbers) == count and "0" not in numbers else None
+    fits = len(numbers) == count and all(0 < int(each) <= 65_536 for each in numbers)
+    return "x".join(numbers) if fits else None

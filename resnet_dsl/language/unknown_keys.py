@@ -26,12 +26,16 @@ def unknown_key(path: SpecPath, value: object) -> Diagnostic:
         help, fix = f"did you mean {meant!r}?", Fix(str(meant))
     elif len(path) > 1 and key.lower() in IN_STAGES:
         help = IN_STAGES[key.lower()]
+    elif key in ("groups", "num_groups") and _class_at(path[:-1]) is BatchNorm:
+        help = f"write norm: {{kind: group, groups: {value}}}"
     elif guess := nearest(key, keys_at(path), 0.85):
         help, fix = f"did you mean {guess!r}?", Fix(guess)
     elif (
         "norm" not in path and key.lower() in KEYS_ELSEWHERE and not _stands_elsewhere(path, value)
     ):
         help = KEYS_ELSEWHERE[key.lower()]
+        if path[0] == "block":  # it is there already
+            help = re.sub(r"^write block: \{(.*)\}$", r"write \1", help)
     elif other_place := _elsewhere(path).get(_snake_case(key)):
         help = other_place
     elif len(path) == 1 and (STAGE_LIKE.fullmatch(key) or _is_row(value)):
@@ -78,8 +82,8 @@ def _elsewhere(path: SpecPath) -> dict[str, str]:
     of_blocks, of_specs = set(keys_of(BlockKeys)), set(keys_of(Spec)) | {"extends"}
     known = dict.fromkeys(of_stages, "it is a key of a stage: conv3_x: {rows: ..., stride: 2}")
     if path[0] not in ("expect", "init"):
-        known |= dict.fromkeys(keys_of(Expect), "it is a key of expect: expect: {layers: 50}")
-        known |= dict.fromkeys(keys_of(Init), "it is a key of init: init: {scheme: resnet}")
+        for name, kind in (("expect", Expect), ("init", Init)):
+            known |= {k: f"it is a key of {name}: {name}: {{{k}: ...}}" for k in keys_of(kind)}
     if path[0] != "block":
         known |= dict.fromkeys(of_blocks, "it is a key of block:, and of a stage")
     if len(path) > 1:

@@ -86,16 +86,24 @@ _K = r"(?P<side>\d+)\s*[x×X*]\s*(?P=side)(?!\d)"
 
 _SPELLINGS: Final[tuple[tuple[str, _Repl], ...]] = (
     (r"\bnn\.|\btorch\.|\blayers\.|\(\)", ""),
-    (r"(?<![\d.])(\d{1,3})[,_' ](\d{3})(?!\d)", r"\1\2"),
+    (r"(?<![\d.])(\d{1,3})[,_'](\d{3})(?!\d)", r"\1\2"),
     (r"(?<=\d)o(?=\d|\b)|(?<=[\s,])o(?=\d)", "0"),
     (r"\b[li|](?=\s*[x×]\s*\d)|(?<=\d[x×])[li|](?=\b|,)|(?<=\d)l(?=\d)", "1"),
     (r"\b0,(?=\d)", "0."),
-    (r"\b1\s*/\s*([248])\b", lambda m: f"{1 / int(m[1]):g}"),
+    (r"^(dropout|drop path) 1\s*/\s*([2-9])$", lambda m: f"{m[1]} {1 / int(m[2]):.3g}"),
     (r"\bpad(?:ding)?\s*[= ]\s*[\"']?valid[\"']?", "pad 0"),
     (r"\((\d+),\s*\1\)", r"\1x\1"),
     (r"\b(\d+) by (\d+)\b", r"\1x\2"),
     (r"\b(one|two|three|four)\b", lambda match: _COUNT_WORDS[match[1]]),
     # pools
+    (
+        r"^adaptive[ _-]*(?:avg|average)[ _-]?pool(?:_?2d)?[\s(]*(?:1|output_size=1)\)?$",
+        "average pool",
+    ),
+    (
+        r"^adaptive[ _-]*(?:avg|average)[ _-]?pool(?:_?2d)?[\s(]*\(?(\d+)(?:, ?\d+)?\)*$",
+        r"average pool to \1x\1",
+    ),
     (r"\bglobal[ _-]*max[ _-]?pool\w*", "global max pool"),
     (r"\bgap\b|\b(?:global|adaptive)[ _-]*(?:(?:avg|average|mean)[ _-]?)?pool\w*", "average pool"),
     (r"\bmax[ _-]?pool(?:ing)?(?:_?2d)?\b", "max pool"),
@@ -107,7 +115,7 @@ _SPELLINGS: Final[tuple[tuple[str, _Repl], ...]] = (
     # classifiers
     (r"^(?:dense|linear)[\s(]*\d+[\s,]+(\d+)\)?$", r"\1-d fc"),
     (
-        r"^(?:dense|linear|fully[ -]connected|fc|classifier|logits|softmax)[\s:=,(-]*(\d+)\)?$",
+        r"^(?:dense|linear|fully[ -]connected|fc|classifier|logits)[\s:=,(-]*(\d+)\)?$",
         r"\1-d fc",
     ),
     (
@@ -121,7 +129,7 @@ _SPELLINGS: Final[tuple[tuple[str, _Repl], ...]] = (
     (r"\binstance[ _-]?norm(?:alization)?(?:_?2d)?\b", "instance norm"),
     (r"(group norm)[\s,(]*(\d+)\)?$", r"\1, groups \2"),
     (r"((?:batch|layer|instance) norm),?\s*(\d*\.\d+|\d+e-\d+)$", r"\1, eps \2"),
-    (r"\bleaky[ -]?relu\b", "leaky_relu"),
+    (r"\bl(?:eaky)?[ -]?relu\b", "leaky_relu"),
     (r"\brectified linear(?: unit)?\b", "relu"),
     (r"\bhard[ -](swish|sigmoid)\b", r"hard\1"),
     # dropout, attention

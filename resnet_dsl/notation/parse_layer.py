@@ -77,7 +77,7 @@ def parse_words(text: str, offset: int) -> HeadLayer:
 
 def _parse_conv(match: re.Match[str], at: At, rest: list[OptionText], whole: At) -> HeadLayer:
     kernel = square(match[1], match[2], at)
-    channels = re.fullmatch(r"(\d+)(?:-?d)?", rest[0][0]) if rest else None
+    channels = re.fullmatch(r"([0-9]+)(?:-?d)?", rest[0][0]) if rest else None
     if channels is None:
         stride = ", ".join(["", *(word for word, _ in rest if word.startswith("/"))])
         raise NotationError(

@@ -199,6 +199,8 @@ def _with_brackets(text: str) -> Iterable[tuple[str, str]]:
         yield "a row stands in brackets", f"[{block}]{count}"
     if "[" not in block and re.search(r"\d\s*[x×X*]\s*\d", block):
         yield "a row stands in brackets", f"[[{block}]]{count}"
-    missing = re.sub(r"(?<=\d)\s*,?\s*\](?=\s*,\s*\d+\s*[x×])", "], [", block)
-    yield "brackets that do not match", re.sub(r"\],\s*(\d+\s*[x×][^\[\]]*)\]", r"], [\1]", block)
-    yield "brackets that do not match", re.sub(r"(\[[^\[\]]*?),?\s*\[", r"\1], [", missing) + count
+    closed = re.sub(r"\],\s*(\d+\s*[x×][^\[\]]*)\]", r"], [\1]", block)
+    opened = re.sub(r"(?<=\d)\s*,?\s*\](?=\s*,\s*\d+\s*[x×])", "], [", block)
+    opened = re.sub(r"(\[[^\[\]]*\w),?\s*\[(?=\d)", r"\1], [", opened)
+    for other in {closed, opened} - {block}:
+        yield "brackets that do not match", f"{other}{count}"

@@ -98,30 +98,40 @@ def combined(own: Entries, base: Entries | None, overrides: Sequence[str] = ()) 
         from resnet_dsl.reader.overrides import overridden
 
         tree = overridden(tree, overrides)
-    with placing(tree), _naming_inherited(base):
+    with _naming_inherited(own, base), placing(tree):
         return ReadSpec(validated(plain_data(tree)), tree, own, base, tuple(overrides))
 
 
 @contextmanager
-def _naming_inherited(base: Entries | None) -> Iterator[None]:
+def _naming_inherited(own: Entries, base: Entries | None) -> Iterator[None]:
     """A stage of a variant that lacks its rows was meant to be an inherited one."""
     try:
         yield
     except SpecError as error:
+        if base is None:
+            raise
         stages = base.entries["stages"].node if base and "stages" in base.entries else None
         names = list(stages.entries) if isinstance(stages, Entries) else []
-        raise SpecError(_as_inherited(each, names) for each in error.diagnostics) from None
+        faults = (_as_inherited(each, names) for each in error.diagnostics)
+        raise SpecError(_as_removed(each, own) for each in faults) from None
+
+
+def _as_removed(diagnostic: Diagnostic, own: Entries) -> Diagnostic:
+    """A key that is missing since the author's null removes it."""
+    key = str(diagnostic.path[0]) if diagnostic.path else ""
+    if diagnostic.code != "missing" or key not in own.entries or len(diagnostic.path) > 1:
+        return diagnostic
+    help = f"{key} is empty here, which removes what is inherited: leave the line out"
+    return replace(diagnostic, span=own.entries[key].key, help=help)
 
 
 def _as_inherited(diagnostic: Diagnostic, names: list[str]) -> Diagnostic:
     match diagnostic.path:
-        case ("stages", str(name), "rows") if names and diagnostic.code == "missing":
+        case ("stages", str(name)) if names and name not in names and diagnostic.code == "missing":
             meant = meant_part(name, names) or nearest(name, names)
             help = f"did you mean {meant}?" if meant in names else f"it has {', '.join(names)}"
             message = f"{name} is not a stage of the base, and has no rows"
-            return replace(
-                diagnostic, message=message, help=help, path=("stages", name), on_key=True
-            )
+            return replace(diagnostic, message=message, help=help)
         case _:
             return diagnostic
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -53,13 +54,17 @@ def _reads(source: Path, path: Path) -> bool:
 def whole(path: Path) -> Iterator[Path]:
     """A path beside the target to write to; it takes the target's place once all went well."""
     target = real(path)
-    draft = target.with_name(f".{target.name[:100]}.{os.getpid()}.draft")
+    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+        raise fail("file", f"{path}: is no regular file", help="write to another place")
+    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.draft")
     try:
+        # a file of its own: none that is there is opened, nor where a link leads
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield draft
-        if os.path.isfile(target):
-            shutil.copymode(target, draft)
         with draft.open("rb+") as file:
             os.fsync(file.fileno())  # on the disk before it takes the name
+        if os.path.isfile(target):
+            shutil.copymode(target, draft)
         draft.replace(target)
     except OSError as error:
         reason = (error.strerror or "not writable").lower()

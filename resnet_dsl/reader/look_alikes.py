@@ -30,7 +30,6 @@ _CODES: Final = {
     "yaml",
     "not-a-mapping",
     "unknown-key",
-    "missing",
     "value",
     "row",
     "extends",
@@ -53,6 +52,8 @@ def plain(character: str) -> str | None:
         return None
     if character in _PLAIN:
         return _PLAIN[character]
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     folded = unicodedata.normalize("NFKC", character)
     if folded.isascii() and len(folded) == 1:
         return folded
@@ -82,32 +83,45 @@ def _cause(diagnostic: Diagnostic) -> Diagnostic | None:
     if span is None or diagnostic.code not in _CODES:
         return None
     source, first = span.source, span.line
-    if diagnostic.code in {"yaml", "not-a-mapping", "missing"}:
+    if diagnostic.code in {"yaml", "not-a-mapping"}:
         first = max(1, span.line - 3)
     if diagnostic.code == "not-a-mapping":
         first = 1
     for number in (span.line, *range(span.line - 1, first - 1, -1)):
         line = re.sub(r"(?:^|\s)#.*", "", source.line(number))
-        whole_line = diagnostic.code in {"yaml", "not-a-mapping", "missing", "unknown-key"}
+        whole_line = diagnostic.code in {"yaml", "not-a-mapping", "unknown-key"}
         start, end = (0, len(line)) if whole_line else (span.column - 1, span.end - 1)
         if number != span.line:
             start, end = 0, len(line)
-        for i, character in enumerate(line[start:end], start):
-            if plain(character) is not None:
-                return _look_alike(Span(source, number, i + 1, i + 2), line, character)
+        if re.match(r"\s*name\s*:", line):
+            continue  # a name may have any characters
+        for i in range(start, min(end, len(line))):
+            if _is_look_alike(line, i):
+                return _look_alike(Span(source, number, i + 1, i + 2), line)
     return None
 
 
-def _look_alike(span: Span, line: str, character: str) -> Diagnostic:
+def _is_look_alike(line: str, i: int) -> bool:
+    """Whether a character stands for a plain one: letters of a word in another script do not."""
+    if plain(line[i]) is None:
+        return False
+    word = next((w for w in re.finditer(r"[^\W\d_]+", line) if w.start() <= i < w.end()), None)
+    return word is None or len(word[0]) == 1 or bool(re.search(r"[A-Za-z]", word[0]))
+
+
+def _look_alike(span: Span, line: str) -> Diagnostic:
+    character = line[span.column - 1]
     meant = plain(character) or ""
     name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
-    plain_line = "".join(c if (p := plain(c)) is None else p for c in line)
+    plain_line = "".join(
+        (plain(c) or "") if _is_look_alike(line, i) else c for i, c in enumerate(line)
+    )
     shown = repr(character) if character.isprintable() and not character.isspace() else "this blank"
     shown = "an invisible character" if not meant else shown
     help = f"write {meant!r}, as in {plain_line.strip()}" if meant.strip() else None
     if meant == " ":
         help = "write a plain blank"
-    rest = "".join(c for c in line if plain(c) is not None)
+    rest = "".join(c for i, c in enumerate(line) if _is_look_alike(line, i))
     if len(set(rest)) > 1:
         help = f"write plain characters: {plain_line.strip()}"
     return Diagnostic(

@@ -158,7 +158,8 @@ class _Growth:
             case yaml.SequenceNode():
                 if node.flow_style and holds_texts(keys) and is_unquoted(node, _item_value):
                     text = self.source.text[node.start_mark.index : node.end_mark.index]
-                    raise unquoted(" ".join(text.split()), keys, span)
+                    single = node.start_mark.line == node.end_mark.line
+                    raise unquoted(" ".join(text.split()), keys, span, fixable=single)
                 return Items(
                     tuple(self.grow(item, depth + 1, (*keys, "")) for item in node.value), span
                 )
@@ -170,7 +171,8 @@ class _Growth:
             value = _plain_value(node.value)
             if isinstance(value, str):
                 _refuse_slip(self.source, node, span)
-            return Scalar(value, span, span if isinstance(value, str) else None)
+            shown = isinstance(value, str) and node.start_mark.line == node.end_mark.line
+            return Scalar(value, span, span if shown else None)
         text = span.source.line(span.line)[span.column : span.end - 2]
         inner = span._replace(column=span.column + 1, end=span.end - 1)
         return Scalar(node.value, span, inner if text == node.value else None)

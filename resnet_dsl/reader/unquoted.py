@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import yaml
 
@@ -54,8 +55,15 @@ def holds_texts(keys: tuple[str, ...]) -> bool:
             return keys[:1] == ("stages",)
 
 
-def unquoted(text: str, keys: tuple[str, ...], span: Span) -> SpecError:
-    """What to write for a list that is no list, where `keys` lead to it."""
+def unquoted(text: str, keys: tuple[str, ...], span: Span, *, fixable: bool) -> SpecError:
+    """What to write for a list that is no list, where `keys` lead to it; `fixable` on one line."""
+    error = _unquoted(text, keys, span)
+    if fixable:
+        return error
+    return SpecError(replace(each, fix=None) for each in error.diagnostics)
+
+
+def _unquoted(text: str, keys: tuple[str, ...], span: Span) -> SpecError:
     match keys:
         case ("input",) | ("stages", _, "output"):
             size = "x".join(re.findall(r"[0-9]+", text))

@@ -36,6 +36,11 @@ def yaml_fault(source: Source, error: yaml.MarkedYAMLError | None) -> SpecError:
     if len(source.text) <= _LONGEST:
         lines = list(split_lines(source.text))
         least = stopped if error else None
+        for i, text in enumerate(lines[: stopped + 1]):
+            if equals := re.fullmatch(rf"(\s*{_KEY})\s*=\s*(\S.*)", text):
+                message = "a key and its value are parted by a colon"
+                colon = _Correction(message, f"{equals[1]}: {equals[2]}")
+                return SpecError([_diagnostic(source, lines, i, colon)])
         for number, correction in _candidates(lines, stopped):
             if correction.line != lines[number] and _goes_on(lines, number, correction, least):
                 return SpecError([_diagnostic(source, lines, number, correction)])
@@ -55,7 +60,11 @@ _PROBLEMS: Final = (
     ("undefined alias", "* refers to a value with an anchor, and there is none", "write the value"),
     ("cannot start any token", "this character cannot begin a text", "put the text in quotes"),
     ("end of stream", "the text ends inside of quotes or brackets", "close them"),
-    ("expected ',' or", "a brace or bracket is not closed, or a comma is missing", "close it"),
+    (
+        "expected ',' or",
+        "a brace or bracket is not closed, or a comma is missing",
+        "close it, or write a comma before this",
+    ),
     ("mapping values", "a colon where none belongs", "put a text with a colon in quotes"),
     ("could not find expected ':'", "a key without its colon", "write key: value"),
     ("block end", "this line does not stand under its neighbours", "indent it as they are"),
@@ -120,7 +129,8 @@ def _goes_on(lines: list[str], number: int, correction: _Correction, stopped: in
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return mark is not None and mark.line > max(stopped or 0, number) + 1
+        last = number if "\t" in lines[number] else max(stopped or 0, number) + 1
+        return mark is not None and mark.line > last
     except yaml.YAMLError:
         return False
     if not isinstance(node, yaml.MappingNode):
@@ -143,6 +153,11 @@ def _corrections(lines: list[str], number: int) -> Iterator[_Correction]:
         yield _Correction(
             "a file holds one spec", None, "leave out what follows, or write another file"
         )
+    if "\t" in text:
+        message = "a tab stands in this line"
+        yield _Correction(message, line.replace("\t", " "), "write blanks in the place of tabs")
+    if text.endswith((",", ";")):
+        yield _Correction(f"a {text[-1]} ends this line", line.rstrip()[:-1], "leave it out")
     if "\t" in indent:
         for width in _indents(lines, number):
             yield _Correction("a tab indents this line", " " * width + text, "indent with blanks")
@@ -189,6 +204,8 @@ def _with_quotes(line: str, text: str) -> Iterator[_Correction]:
     if count := re.fullmatch(r'(.*)"(\[.*\])"\s*([x×X*]\s*\d+)\s*', line):
         message = "the quotes of a row stand around its count too"
         yield _Correction(message, f'{count[1]}"{count[2]} {count[3]}"')
+    if body[:1] in "\"'" and body[-1:] in "\"'" and body[:1] != body[-1:]:
+        yield _Correction("two kinds of quotes", f"{head}{body[:-1]}{body[0]}")
     for quote in "\"'":
         if body.count(quote) % 2:
             if body.startswith(quote):
@@ -235,4 +252,6 @@ def _indents(lines: list[str], number: int) -> list[int]:
     neighbours = [*same[:1], *before[:1], *after[:1], *before[1:], *after[1:]]
     widths = [len(line) - len(line.lstrip(" ")) for line in neighbours]
     opened = [len(before[0]) - len(before[0].lstrip(" ")) + 2] if before else []
+    if before and before[0].rstrip().endswith(":"):
+        widths = [*opened, *widths]
     return list(dict.fromkeys([*widths, *opened]))[:6]

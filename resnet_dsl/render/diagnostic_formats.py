@@ -64,7 +64,8 @@ def _place(span: Span | None) -> dict[str, Any]:
 
 def _github(diagnostic: Diagnostic) -> str:
     properties = {"title": f"resnet-dsl: {diagnostic.code}"}
-    if span := diagnostic.span:
+    span = diagnostic.span
+    if span and not span.source.name.startswith("--"):  # an option is in no file
         properties = {
             "file": span.source.name,
             "line": str(span.line),
@@ -88,7 +89,8 @@ def _sarif(diagnostic: Diagnostic) -> dict[str, Any]:
         "level": diagnostic.severity,
         "message": {"text": diagnostic.message + help},
     }
-    if span := diagnostic.span:
+    span = diagnostic.span
+    if span and not span.source.name.startswith("--"):
         result["locations"] = [{"physicalLocation": _location(span)}]
     if diagnostic.fix and (span := diagnostic.fix.span):
         replacement = {

@@ -8,8 +8,10 @@ which the spec can be used is named, once. Which fault it is does not matter her
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 
 from resnet_dsl.diagnostics import Diagnostic, Span, SpecError, SpecPath
@@ -20,6 +22,8 @@ from resnet_dsl.reader.tree import Entries, Entry, Node
 
 _MOST: Final = 40
 """Keys that are taken away in turn: each costs an elaboration."""
+_BLOCKS: Final = 2_000
+"""Blocks that are elaborated to find a cause, all keys together."""
 _MOST_STAGES: Final = 100
 """Stages of a spec that is written by hand."""
 
@@ -33,32 +37,85 @@ class _Suspect(NamedTuple):
 
 
 def blamed(error: SpecError, read: ReadSpec) -> SpecError:
-    """The same error, at the author's key that is its cause where that shows."""
+    """The same error, with its faults at the author's keys that cause them, where that shows.
+
+    Faults in the author's own text stay where they are, unless one key breaks several layers.
+    """
     if len(read.spec.stages) > _MOST_STAGES:
         return error
-    suspects = _suspects(error, read)
-    for suspect in [*suspects, *_from_the_end(read, suspects)]:
-        if _is_sound(suspect.without):
-            return SpecError([_at(suspect, error.diagnostics)])
-    return error
+    kept, moved = list[Diagnostic](), dict[_Kind, list[Diagnostic]]()
+    own = {"--set"} if read.overrides else {read.own.span.source.name}
+    counts = Counter(map(_kind, error.diagnostics))
+    is_whole = read.base is None and not read.overrides
+    for each in error.diagnostics:
+        is_own = each.span is not None and each.span.source.name in own
+        if is_own and not (is_whole and counts[_kind(each)] > 1):
+            kept.append(each)
+        else:
+            moved.setdefault(_kind(each), []).append(each)
+    suspects = _suspects(read)
+    for kind, faults in moved.items():
+        culprit = next((each for each in suspects if kind not in _kinds(each.without)), None)
+        culprit = culprit or _last(kind, read, suspects)
+        kept += faults if culprit is None else [_at(culprit, faults)]
+    return SpecError(_each_place_once(kept))
 
 
-def _suspects(error: SpecError, read: ReadSpec) -> list[_Suspect]:
-    """The settings, if there are any; else the keys of a variant whose base shows the fault, or of
-    a spec that shows it more than once."""
-    own = read.own.span.source
-    places = {each.span.source for each in error.diagnostics if each.span}
+_Kind = tuple[str, str]
+"""What faults of one cause share: their code, and their message without its numbers and stage."""
+
+
+def _kind(fault: Diagnostic) -> _Kind:
+    stage = str(fault.path[1]) if fault.path[:1] == ("stages",) and len(fault.path) > 1 else ""
+    message = re.sub(rf"\b{re.escape(stage)}\b", "", fault.message) if stage else fault.message
+    return fault.code, re.sub(r"\d+", "", message)
+
+
+def _kinds(without: Callable[[], ReadSpec]) -> Container[_Kind]:
+    """The kinds of faults that are left without a key; all of them where it cannot be read."""
+    try:
+        spec = without().spec
+    except SpecError:
+        return _EVERY
+    try:
+        elaboration_of(spec)
+    except SpecError as error:
+        return {_kind(each) for each in error.diagnostics}
+    return ()
+
+
+class _Every:
+    """A container of everything."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_EVERY: Final = _Every()
+
+
+def _each_place_once(faults: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Of the faults that one place has of one kind, the first."""
+    seen = set[object]()
+    for each in faults:
+        key = each.span, _kind(each)
+        if each.span is None or key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _suspects(read: ReadSpec) -> list[_Suspect]:
+    """The settings, if there are any; else the keys of the text that may be left out. Of a large
+    spec there are fewer: each costs an elaboration."""
+    blocks = sum(row.repeats for stage in read.spec.stages.values() for row in stage.rows)
+    most = max(2, min(_MOST, _BLOCKS // max(1, blocks)))
     if read.overrides:
-        if all(source.name == "--set" for source in places):
-            return []
-        return [_setting(read, i) for i in range(len(read.overrides))][:_MOST]
-    if read.base is not None and any(source != own for source in places):
-        kept = {"name", "extends", "expect"}
-        return [_key(read, path) for path in _paths(read.own) if path[0] not in kept]
-    kinds = {(each.code, re.sub(r"\d+", "", each.message)) for each in error.diagnostics}
-    if read.base is None and len(error.diagnostics) > 1 == len(kinds):
-        return [_key(read, path) for path in _paths(read.own) if _may_be_left_out(path)]
-    return []
+        return [_setting(read, i) for i in range(len(read.overrides))][:most]
+    paths = _paths(read.own)
+    if read.base is None:
+        return [_key(read, path) for path in paths if _may_be_left_out(path)][:most]
+    kept = {"name", "extends", "expect"}
+    return [_key(read, path) for path in paths if path[0] not in kept][:most]
 
 
 def _setting(read: ReadSpec, i: int) -> _Suspect:
@@ -82,30 +139,25 @@ def _key(read: ReadSpec, path: SpecPath) -> _Suspect:
     return _Suspect(span, path, lambda: combined(_less(read.own, path), read.base))
 
 
-def _from_the_end(read: ReadSpec, suspects: list[_Suspect]) -> Iterator[_Suspect]:
-    """Where no key is the cause alone: more and more of them taken away, from the last on."""
-    if read.overrides:
-        for count in range(len(suspects) - 1, -1, -1):
-            kept = read.overrides[:count]
-            yield suspects[count]._replace(
-                without=lambda kept=kept: combined(read.own, read.base, kept)  # type: ignore[misc]
-            )
-        return
-    own = read.own
-    for suspect in reversed(suspects if read.base is not None else []):
-        own = _less(own, suspect.path)
-        yield suspect._replace(without=lambda own=own: combined(own, read.base))  # type: ignore[misc]
+def _last(kind: _Kind, read: ReadSpec, suspects: list[_Suspect]) -> _Suspect | None:
+    """Where no key is the cause alone: the last one that must go, with all after it."""
+    if read.base is None and not read.overrides:
+        return None
+    own, kept = read.own, list(read.overrides)
+    for suspect in reversed(suspects):
+        if read.overrides:
+            kept.pop()
+            texts = tuple(kept)
+            reduced = suspect._replace(without=partial(combined, own, read.base, texts))
+        else:
+            own = _less(own, suspect.path)
+            reduced = suspect._replace(without=partial(combined, own, read.base))
+        if kind not in _kinds(reduced.without):
+            return suspect
+    return None
 
 
-def _is_sound(without: Callable[[], ReadSpec]) -> bool:
-    try:
-        elaboration_of(without().spec)
-    except SpecError:
-        return False
-    return True
-
-
-def _at(suspect: _Suspect, faults: tuple[Diagnostic, ...]) -> Diagnostic:
+def _at(suspect: _Suspect, faults: Sequence[Diagnostic]) -> Diagnostic:
     """The first fault, at the key that is its cause, with the name of the stage that it breaks."""
     first = next((fault for fault in faults if fault.path[:1] == ("stages",)), faults[0])
     message = first.message

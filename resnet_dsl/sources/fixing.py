@@ -64,10 +64,10 @@ def fixed_text(
             break
         after = _replaced(text, fault.fix)
         left = check_text(after, name, path=path, strict=strict)
-        if _what_and_where(fault) in map(_what_and_where, left):
-            refused.add(fault.fix)
-        else:
+        if _is_better(fault, diagnostics, left):
             text, diagnostics = after, left
+        else:
+            refused.add(fault.fix)
     old, new = before.splitlines(keepends=True), text.splitlines(keepends=True)
     change = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=1)
     return Fixed(text, "".join(change), diagnostics)
@@ -79,6 +79,30 @@ def _fixable(diagnostics: tuple[Diagnostic, ...], text: str) -> Iterator[Diagnos
         span = each.fix.span if each.fix else None
         if each.severity == "error" and span and span.source.text == text:
             yield each
+
+
+_HIDES: Final = {"yaml", "not-a-mapping", "unquoted", "look-alike", "duplicate-key"}
+"""The errors that end the reading of a text: behind them others may show."""
+
+
+def _is_better(
+    fault: Diagnostic, before: tuple[Diagnostic, ...], after: tuple[Diagnostic, ...]
+) -> bool:
+    """Whether a fix has taken its fault away, and brought no other one but what it hid."""
+    errors = [[each for each in side if each.severity == "error"] for side in (before, after)]
+    if any(_what_and_where(each) == _what_and_where(fault) for each in errors[1]):
+        return False
+    if fault.code in _HIDES or fault.code == "unknown-spec":
+        return all(
+            each.code not in _HIDES or (each.line or 0) > (fault.line or 0) for each in errors[1]
+        )
+    known = {(each.code, each.path) for each in errors[0]}
+    return all((each.code, each.path) in known or _may_show(each) for each in errors[1])
+
+
+def _may_show(after: Diagnostic) -> bool:
+    """Whether an error may show only now: sizes and counts are looked at where all can be read."""
+    return after.code in {"size", "expect", "cardinality", "stride", "shortcut", "output", "order"}
 
 
 def _what_and_where(fault: Diagnostic) -> tuple[object, ...]:

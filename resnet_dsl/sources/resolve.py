@@ -5,8 +5,7 @@ A network is there in any case; a spec and its elaboration only where the source
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +33,8 @@ from resnet_dsl.reader import ReadSpec, read_spec, read_text
 from resnet_dsl.reader.places import placing
 from resnet_dsl.reader.tree import Entries
 from resnet_dsl.recovery import STAGE_NAME, recover
+from resnet_dsl.sources.input_option import at_input, input_span
+from resnet_dsl.sources.spec_warnings import collecting, warn
 from resnet_dsl.sources.suspicions import suspicions
 
 Source: TypeAlias = str | Path | Spec | Network
@@ -96,7 +97,12 @@ class Resolved(NamedTuple):
 
     def _fault(self, error: ShapeError) -> Diagnostic:
         if self.elaboration:
-            return self.elaboration.fault(error)
+            fault = self.elaboration.fault(error)
+            if self.at is None or self.at == self.network.input:
+                return fault
+            part = fault.path[1] if fault.path[:1] == ("stages",) else fault.path[0]
+            message, span = f"{fault.message}, in {part}", input_span(str(self.at))
+            return replace(fault, message=message, within=None, span=span)
         return Diagnostic(code="size", message=error.message, layer=error.path, help=error.help)
 
 
@@ -143,14 +149,28 @@ def _at_size(
     resolved: Callable[[Sequence[str]], Resolved], overrides: Sequence[str], input: Input | None
 ) -> Resolved:
     """What is resolved with settings, at a size: with other channels, that is a setting too."""
-    answer = resolved(overrides)
+    if isinstance(overrides, str) or not all(isinstance(each, str) for each in overrides):
+        help = 'a list of settings: ["stem.1.pad=0"]'
+        raise fail("value", f"overrides are {overrides!r}"[:80], help=help)
     if input is None:
-        return answer
+        return resolved(overrides)
+    with collecting() as collected:  # it may be resolved again, and would warn again
+        answer = resolved(overrides)
     own = answer.network.input
     size = input_shape(input, own)
-    if size.channels != own.channels:
-        return resolved([*overrides, f"input={size}"])
-    return answer._replace(at=size)
+    if size.channels == own.channels:
+        warn(collected)
+        return answer._replace(at=size)
+    setting = f"input={size}"
+    try:
+        with collecting() as collected:
+            answer = resolved([*overrides, setting])
+    except SpecError as error:
+        with suppress(SpecWarning):  # where warnings are errors, the error counts more
+            warn(at_input(each, setting) for each in collected)
+        raise SpecError(at_input(each, setting) for each in error.diagnostics) from None
+    warn(at_input(each, setting) for each in collected)
+    return answer
 
 
 def _resolved(source: Source, overrides: Sequence[str]) -> Resolved:
@@ -179,15 +199,10 @@ def checked_text(read: ReadSpec, *, warns: bool = True) -> Resolved:
         from resnet_dsl.sources.blame import blamed  # specs are right more often
 
         with suppress(SpecWarning):  # where warnings are errors, the error counts more
-            _warn(suspicions(read) if warns else ())
+            warn(suspicions(read) if warns else ())
         raise blamed(error, read) from None
-    _warn(suspicions(read, resolved.elaboration) if warns else ())
+    warn(suspicions(read, resolved.elaboration) if warns else ())
     return resolved
-
-
-def _warn(suspicious: Iterable[Diagnostic]) -> None:
-    for diagnostic in suspicious:
-        warnings.warn(SpecWarning(diagnostic), stacklevel=2)
 
 
 def is_lifted_source(source: str) -> bool:
@@ -258,17 +273,15 @@ def check_text(
 
 def _diagnosed(resolved: Callable[[], Resolved], *, strict: bool) -> tuple[Diagnostic, ...]:
     severity: Severity = "error" if strict else "warning"
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SpecWarning)
+    errors: tuple[Diagnostic, ...] = ()
+    with collecting() as collected:
         try:
             answer = resolved()
             with answer.placing():
                 network_cost(answer.network, answer.at, answer.costs if answer.at is None else None)
-            errors: tuple[Diagnostic, ...] = ()
         except SpecError as error:
             errors = error.diagnostics
-    given = [each.message for each in caught if isinstance(each.message, SpecWarning)]
-    suspicious = dict.fromkeys(replace(each.diagnostic, severity=severity) for each in given)
+    suspicious = dict.fromkeys(replace(each, severity=severity) for each in collected)
     return (*errors, *suspicious)
 
 
@@ -284,19 +297,15 @@ def check_expect(elaboration: Elaboration, costs: CostCache | None = None) -> No
             code="expect",
             message=f"the network has {getattr(cost, key)} {key}, {getattr(expect, key)} expected",
             path=("expect", key),
-            help=_expect_help(key, getattr(cost, key), getattr(expect, key)),
+            help=f"two FLOPs are one MAC: write macs: {cost.macs}"
+            if key == "macs" and expect.macs == 2 * cost.macs
+            else f"if the rows are right, write {key}: {getattr(cost, key)}",
         )
         for key in keys
         if getattr(cost, key) != getattr(expect, key)
     ]
     if faults:
         raise SpecError(faults)
-
-
-def _expect_help(key: str, actual: int, expected: int) -> str:
-    if key == "macs" and expected == 2 * actual:
-        return f"these are FLOPs, two for each multiply-accumulate: write macs: {actual}"
-    return f"if the rows are right, write {key}: {actual}"
 
 
 def feature_ends(resolved: Resolved) -> dict[str, int]:

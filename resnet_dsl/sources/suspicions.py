@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from math import gcd
 from typing import Final
@@ -15,13 +16,17 @@ from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import Residual, Shape
 from resnet_dsl.language.part_names import meant_part
 from resnet_dsl.language.spec import Spec
-from resnet_dsl.notation.terms import Conv, Fc, HeadLayer, RowLayer
+from resnet_dsl.notation.terms import Conv, Fc, RowLayer
 from resnet_dsl.reader import ReadSpec
 from resnet_dsl.reader.places import place
 from resnet_dsl.reader.tree import Entries, Node, Scalar
 
 _FEW: Final = 4
 """Channels of an image, at most, where sides are larger."""
+_RECTIFIERS: Final = {"relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "mish", "hardswish"}
+"""Activations that no classifier has; a sigmoid may be one of several labels."""
+_USUAL: Final = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
+"""Widths of networks whose widths all divide by 16."""
 _READ_BY_PEOPLE: Final = 400
 """Convolutions of a spec that is written by hand."""
 _REDUCED: Final = 4
@@ -56,7 +61,8 @@ def channels_last(size: Shape) -> str | None:
     ('3x224x224', None)
     """
     first, second, last = size
-    if last <= _FEW < min(first, second):
+    # a square image, or one of three colours: 64x32x4 may be a spectrogram
+    if last <= _FEW < min(first, second) and (first == second or last == 3):
         return f"{last}x{first}x{second}"
     return None
 
@@ -86,7 +92,8 @@ def _of_widths(spec: Spec) -> Iterator[Diagnostic]:
         is_plausible = width % _grain(others) == 0 and (path, width) not in out_of_order
         if counts[width] > 1 or len(convs) < 4 or is_plausible:
             continue
-        meant = [other for other in others if _is_slip(str(width), str(other))]
+        known = {*others, *(_USUAL if gcd(16, *others) == 16 else ())}
+        meant = [other for other in known if _is_slip(str(width), str(other))]
         if not meant:
             continue
         best = max(meant, key=lambda other: (counts[other], -abs(other - width)))
@@ -126,8 +133,10 @@ def _is_slip(typed: str, meant: str) -> bool:
         pair = len(differing) == 2 and differing[1] - differing[0] == 1
         return pair and sorted(typed) == sorted(meant)
     shorter, longer = sorted((typed, meant), key=len)
-    return len(longer) - len(shorter) == 1 < len(shorter) and any(
-        longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer))
+    return (
+        len(longer) - len(shorter) == 1
+        and len(longer) > 2
+        and any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
     )
 
 
@@ -145,11 +154,18 @@ def _convs(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], bool, Conv]]:
 
 
 def _of_order(spec: Spec) -> Iterator[Diagnostic]:
-    """Stages whose numbers run backwards."""
+    """Stages that are numbered one after the other, and stand in another order.
+
+    Numbers that run backwards all the way, or have gaps, are no order: res56, res28, res14.
+    """
     numbers = [(name, int(n[1])) for name in spec.stages if (n := re.search(r"(\d+)", name))]
+    order = [number for _, number in numbers]
+    alike = len({re.sub(r"\d+", "", name) for name, _ in numbers}) == 1
+    consecutive = sorted(order) == list(range(min(order, default=0), max(order, default=-1) + 1))
+    if not alike or not consecutive or order == sorted(order, reverse=True) or len(order) < 3:
+        return
     for (before, first), (name, second) in pairwise(numbers):
-        alike = re.sub(r"\d+", "", before) == re.sub(r"\d+", "", name)
-        if second < first and alike:
+        if second < first:
             yield Diagnostic(
                 code="suspicious-stage",
                 severity="warning",
@@ -177,7 +193,8 @@ def _of_strides(spec: Spec) -> Iterator[Diagnostic]:
                     message=f"each of the {row.repeats} blocks strides by {written[0].stride}",
                     path=("stages", name, "rows", i),
                     within=written[0].at,
-                    help="leave it out: the first block of a stage strides by itself",
+                    help="a stage's stride is its key, made by its first block: "
+                    f"{{rows: ..., stride: {written[0].stride}}}",
                 )
 
 
@@ -186,10 +203,15 @@ def _of_head(spec: Spec) -> Iterator[Diagnostic]:
     if not classifiers:
         return
     i, last = classifiers[-1]
-    rest: tuple[HeadLayer, ...] = spec.head[i + 1 :]
-    if last.activation not in (None, "linear") and not rest:
+    kind = (
+        last.activation
+        if isinstance(last.activation, str)
+        else getattr(last.activation, "kind", "")
+    )
+    if len(classifiers) == 1 and kind in _RECTIFIERS and i == len(spec.head) - 1:
         yield _head_warning(i, last, "the classifier has an activation", "leave the activation out")
-    if len(classifiers) > 1 and classifiers[-2][1].features == last.features:
+    before = spec.head[i - 1] if i else None
+    if isinstance(before, Fc) and replace(before, at=last.at) == last and last.activation is None:
         message = f"two classifiers of {last.features} features, one after the other"
         yield _head_warning(i, last, message, "leave one out")
 
