@@ -268,6 +268,34 @@ def test_vectors_concatenate_and_channels_must_agree() -> None:
         sized_visits(ir.Normalize(mean=(0.5, 0.5), deviation=(1.0, 1.0)), Shape(3, 4, 6))
 
 
+def test_what_a_vector_or_a_small_map_cannot_be() -> None:
+    norm = ir.LayerNorm(channels=4, eps=1e-5, of_vectors=True)
+    assert leaf_size(norm, Vector(4)) == Vector(4)
+    with pytest.raises(SpecError, match="3 features come in, 4 are expected"):
+        leaf_size(norm, Vector(3))
+    with pytest.raises(SpecError, match="gets a map"):
+        leaf_size(norm, Shape(4, 2, 2))
+    with pytest.raises(SpecError, match="too small to be reflected"):
+        leaf_size(ir.BlurPool(stride=2), Shape(4, 1, 1))
+    one = ir.Normalize(mean=(0.5,), deviation=(1.0,))
+    assert leaf_size(one, Shape(3, 4, 6)) == Shape(3, 4, 6)
+
+
+@pytest.mark.parametrize(("side", "ceil", "expected"), [(7, True, 4), (7, False, 3), (8, True, 4)])
+def test_a_partial_window_counts_where_it_starts_inside(
+    side: int, ceil: bool, expected: int
+) -> None:
+    pool = ir.Pool(kind="max", kernel=2, stride=2, ceil=ceil)
+    assert leaf_size(pool, Shape(1, side, side)) == Shape(1, expected, expected)
+    padded = ir.Pool(kind="max", kernel=3, stride=3, padding=1, ceil=True)
+    assert leaf_size(padded, Shape(1, 5, 5)) == Shape(1, 2, 2)  # torch: a third starts outside
+
+
+def test_a_ratio_leaves_one_hidden_channel_at_least() -> None:
+    (attention,) = every(ir.SqueezeExcite, network('"[[3x3, 4], [se /16]]"'))
+    assert attention.hidden == 1
+
+
 def test_windows_of_one_side() -> None:
     pool = ir.AdaptivePool(window="height")
     assert leaf_size(pool, Shape(4, 3, 7)) == Shape(4, 1, 2)

@@ -22,6 +22,7 @@ from resnet_dsl.reader import read_text
         *("eca 3, bias", "se 4, eps 0.1", "se 16, linear", "se 16, prelu", "se 16, elu 0.5"),
         *("se 4, gate prelu", "se 4, gate nonsense", "batch norm, eps 2", "batch norm, eps -0.5"),
         *("batch norm, momentum 2", "3x3 max pool, as window", "average pool to 7x7, as window"),
+        *("average and max pool, bias", "dropout -0.5", "10-d 1x2 conv"),
     ],
 )
 def test_texts_that_are_no_layers(text: str) -> None:

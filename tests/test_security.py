@@ -30,8 +30,11 @@ def test_no_dangerous_call_is_in_the_package() -> None:
                     assert (module, name) not in FORBIDDEN_CALLS, path
                 case ast.Import(names=names):
                     assert not {n.name.split(".")[0] for n in names} & FORBIDDEN_MODULES, path
-                case ast.ImportFrom(module=str(module)):
+                case ast.ImportFrom(module=str(module), names=names):
                     assert module.split(".")[0] not in FORBIDDEN_MODULES, path
+                    assert not {(module, name.name) for name in names} & FORBIDDEN_CALLS, path
+                case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
+                    raise AssertionError(path)
 
 
 @pytest.mark.parametrize(

@@ -54,15 +54,15 @@ _OF_OUTPUT: Final = {"relu", "sigmoid", "tanh", "leaky_relu", "elu", "celu", "se
 
 class KeptMaps(NamedTuple):
     """What is kept for the backward pass: `elements` of maps for each image, `indices` of maxima
-    for each image, and `others`: elements of filters and statistics, whatever the batch."""
+    for each image, and `of_batch`: elements of filters and statistics, whatever its size."""
 
     elements: int
     indices: int
-    others: int
+    of_batch: int
 
     def bytes(self, batch: int, width: int) -> int:
         """Bytes for a batch, with so many for an element of a map; places of maxima take 8."""
-        return batch * (self.elements * width + self.indices * 8) + self.others * 4
+        return batch * (self.elements * width + self.indices * 8) + self.of_batch * 4
 
 
 class _Map(NamedTuple):
@@ -77,7 +77,7 @@ class _Tape:
 
     def __init__(self) -> None:
         self.kept: dict[int, int] = {}
-        self.extra = self.indices = self.others = self._last = 0
+        self.of_image = self.indices = self.of_batch = self._last = 0
 
     def map(self, size: Size) -> _Map:
         """A new map."""
@@ -105,7 +105,7 @@ class _Tape:
                 self.keep(before)
             case Conv():
                 self.keep(before)
-                self.others += leaf_params(leaf) if leaf.standardization else 0
+                self.of_batch += leaf_params(leaf) if leaf.standardization else 0
             case Pool(kind="max") | AdaptivePool(kind="max"):
                 self.keep(before)
                 self.indices += prod(size)
@@ -114,14 +114,14 @@ class _Tape:
             case AdaptivePool(side=side):  # a mean keeps nothing
                 self.keep(*([before] if side > 1 else []))
             case Dropout(of_channels=of_channels):  # the mask
-                self.extra += size[0] if of_channels else prod(size)
+                self.of_image += size[0] if of_channels else prod(size)
             case DropPath():
-                self.extra += 1
+                self.of_image += 1
             case Scale() | Normalize() | Padding():
                 pass
             case BlurPool():  # and the map with its reflected sides
                 self.keep(before)
-                self.extra += _reflected(before.size)
+                self.of_image += _reflected(before.size)
             case SqueezeExcite() | EfficientChannelAttention() | SpatialAttention():
                 self._attention(leaf, before)
             case _:
@@ -146,11 +146,11 @@ class _Tape:
         channels, *sides = before.size
         match leaf:
             case SqueezeExcite(hidden=hidden, max_pool=max_pool):
-                self.extra += 2 * channels + hidden + (channels + hidden if max_pool else 0)
+                self.of_image += 2 * channels + hidden + (channels + hidden if max_pool else 0)
             case EfficientChannelAttention():
-                self.extra += 2 * channels
+                self.of_image += 2 * channels
             case SpatialAttention():
-                self.extra += 3 * prod(sides)
+                self.of_image += 3 * prod(sides)
             case _:
                 assert_never(leaf)
 
@@ -164,17 +164,17 @@ class _Tape:
         channels, *sides = before.size
         match leaf:
             case BatchNorm():
-                self.others += 2 * channels
+                self.of_batch += 2 * channels
             case InstanceNorm():
-                self.extra += 2 * channels
+                self.of_image += 2 * channels
             case GroupNorm(groups=groups):
-                self.extra += 2 * groups
+                self.of_image += 2 * groups
             case LayerNorm():
-                self.extra += 2 * prod(sides)
+                self.of_image += 2 * prod(sides)
             case EvoNorm(groups=groups):  # gate, gated map, quotient, and deviation of each group
-                self.extra += (3 if groups == channels else 4) * prod(before.size)
+                self.of_image += (3 if groups == channels else 4) * prod(before.size)
             case FilterResponseNorm():  # normalized map, and what the threshold is compared with
-                self.extra += 2 * prod(before.size)
+                self.of_image += 2 * prod(before.size)
             case _:
                 assert_never(leaf)
 
@@ -200,4 +200,4 @@ def kept_for_backward(network: Network, input: Shape | None = None) -> KeptMaps:
         values.append(value)
     for auxiliary in network.auxiliaries:
         walk(Sequence(auxiliary.layers), values[auxiliary.position], rules)
-    return KeptMaps(sum(tape.kept.values()) + tape.extra, tape.indices, tape.others)
+    return KeptMaps(sum(tape.kept.values()) + tape.of_image, tape.indices, tape.of_batch)
