@@ -118,11 +118,12 @@ def _naming_inherited(own: Entries, base: Entries | None) -> Iterator[None]:
 
 def _as_removed(diagnostic: Diagnostic, own: Entries) -> Diagnostic:
     """A key that is missing since the author's null removes it."""
-    key = str(diagnostic.path[0]) if diagnostic.path else ""
-    if diagnostic.code != "missing" or key not in own.entries or len(diagnostic.path) > 1:
-        return diagnostic
-    help = f"{key} is empty here, which removes what is inherited: leave the line out"
-    return replace(diagnostic, span=own.entries[key].key, help=help)
+    for key, entry in own.entries.items():
+        is_null = isinstance(entry.node, Scalar) and entry.node.value is None
+        if is_null and diagnostic.code == "missing" and repr(key) in diagnostic.message:
+            help = f"{key} is empty here, which removes what is inherited: leave the line out"
+            return replace(diagnostic, span=entry.key, help=help)
+    return diagnostic
 
 
 def _as_inherited(diagnostic: Diagnostic, names: list[str]) -> Diagnostic:

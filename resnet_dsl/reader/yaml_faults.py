@@ -37,6 +37,10 @@ def yaml_fault(source: Source, error: yaml.MarkedYAMLError | None) -> SpecError:
         lines = list(split_lines(source.text))
         least = stopped if error else None
         for i, text in enumerate(lines[: stopped + 1]):
+            if re.match(r"<{7}|={7}$|>{7}", text):
+                help = "keep one side of the conflict, and delete its markers"
+                marker = _Correction("git has left a conflict here", None, help)
+                return SpecError([_diagnostic(source, lines, i, marker)])
             if equals := re.fullmatch(rf"(\s*{_KEY})\s*=\s*(\S.*)", text):
                 message = "a key and its value are parted by a colon"
                 colon = _Correction(message, f"{equals[1]}: {equals[2]}")
