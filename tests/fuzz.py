@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -108,9 +109,9 @@ def _change(node: Any, draw: random.Random) -> None:
             case 1:
                 node[draw.choice(KEYS)] = node.pop(key)
             case 2:
-                node[key] = draw.choice(VALUES)
+                node[key] = deepcopy(draw.choice(VALUES))
             case _:
-                node[draw.choice(KEYS)] = draw.choice(VALUES)
+                node[draw.choice(KEYS)] = deepcopy(draw.choice(VALUES))
     elif isinstance(node, list) and node:
         i = draw.randrange(len(node))
         if isinstance(node[i], dict | list):
@@ -118,7 +119,7 @@ def _change(node: Any, draw: random.Random) -> None:
         elif draw.random() < 0.7 and isinstance(node[i], str):
             node[i] = of_row(node[i], draw)
         else:
-            node[i] = draw.choice(VALUES)
+            node[i] = deepcopy(draw.choice(VALUES))
 
 
 def of_row(text: str, draw: random.Random) -> str:
