@@ -277,8 +277,8 @@ def test_what_a_vector_or_a_small_map_cannot_be() -> None:
         leaf_size(norm, Shape(4, 2, 2))
     with pytest.raises(SpecError, match="too small to be reflected"):
         leaf_size(ir.BlurPool(stride=2), Shape(4, 1, 1))
-    one = ir.Normalize(mean=(0.5,), deviation=(1.0,))
-    assert leaf_size(one, Shape(3, 4, 6)) == Shape(3, 4, 6)
+    single = ir.Normalize(mean=(0.5,), deviation=(1.0,))
+    assert leaf_size(single, Shape(3, 4, 6)) == Shape(3, 4, 6)
 
 
 @pytest.mark.parametrize(("side", "ceil", "expected"), [(7, True, 4), (7, False, 3), (8, True, 4)])
