@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from resnet_dsl import SpecError, dumps, loads
+from resnet_dsl import SpecError, check, dumps, loads
 from resnet_dsl.notation.parse_layer import parse_layer
 from resnet_dsl.notation.parse_options import NotationError
 from resnet_dsl.notation.parse_row import parse_row
@@ -132,3 +134,53 @@ def test_values_are_written_so_that_yaml_reads_them_back(keys: str, printed: str
     spec = loads(f"{BASE}{keys}\n")
     assert printed in dumps(spec)
     assert loads(dumps(spec)) == spec
+
+
+# ---------------------------------------------------------------- groups, settings and places
+
+
+def test_groups_that_divide_nothing_are_said_to() -> None:
+    keys = "block: {norm: {kind: group, groups: 4}}\n"
+    odd = BASE.replace("4]", "5]").replace("3x3, 4'", "3x3, 7'")
+    with pytest.raises(SpecError, match="no number of groups divides all widths") as error:
+        loads(odd + keys)
+    assert len(error.value.diagnostics) == 1
+    own = BASE.replace("[3x3, 4], [3x3, 4]", "[3x3, 4], [group norm, groups 3]")
+    with pytest.raises(SpecError, match="groups must divide 4: 1, 2 or 4"):
+        loads(own)
+    with pytest.raises(SpecError, match="norm's 3 groups"):
+        loads(own.replace("group norm", "evonorm norm"))
+
+
+def test_a_factor_may_be_negative_and_a_rate_may_not() -> None:
+    row = BASE.replace("[3x3, 4]]", "[3x3, 4], [scale 0.1], [dropout 0.5]]")
+    spec = read_text(row, overrides=["stages.a.rows.0.2.factor=-0.5"]).spec
+    assert format_layer(spec.stages["a"].rows[0].layers[2]) == "scale -0.5"
+    with pytest.raises(SpecError, match="is too small"):
+        read_text(row, overrides=["stages.a.rows.0.3.p=-0.5"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("stem.0.at=3", "has no 'at'"),
+        ("head.0.pad=1", "has no item 0"),
+        ("stages.a.rows.0=[[3x3", "the value ends inside of brackets"),
+    ],
+)
+def test_settings_that_lead_nowhere(setting: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as error:
+        read_text(BASE, overrides=[setting])
+    (fault,) = error.value.diagnostics
+    assert fault.span
+    assert fault.span.source.text == setting
+    assert fault.span.end <= len(setting) + 1
+
+
+def test_a_base_whose_stages_are_none_is_a_fault_of_the_base(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("input: 3x8x8\nstem: []\nstages: none\nhead: []\n")
+    (tmp_path / "mine.yaml").write_text("extends: base.yaml\nname: mine\n")
+    (fault,) = check(tmp_path / "mine.yaml")
+    assert fault.span
+    assert fault.span.source.name.endswith("base.yaml")
+    assert (fault.code, fault.line) == ("value", 3)

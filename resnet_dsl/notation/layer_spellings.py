@@ -127,6 +127,7 @@ _SPELLINGS: Final[tuple[tuple[str, _Repl], ...]] = (
     (r"\b(?:gn|group[ _-]?norm(?:alization)?)\b", "group norm"),
     (r"\b(?:ln|layer[ _-]?norm(?:alization)?(?:_?2d)?)\b", "layer norm"),
     (r"\binstance[ _-]?norm(?:alization)?(?:_?2d)?\b", "instance norm"),
+    (r"^(evonorm|filter response)(?=,|$)", r"\1 norm"),
     (r"(group norm)[\s,(]*(\d+)\)?$", r"\1, groups \2"),
     (r"((?:batch|layer|instance) norm),?\s*(\d*\.\d+|\d+e-\d+)$", r"\1, eps \2"),
     (r"\bl(?:eaky)?[ -]?relu\b", "leaky_relu"),
