@@ -111,13 +111,10 @@ def _unquoted_layers(text: str, *, in_list: bool, span: Span) -> SpecError:
             if '"' in layers_text
             else f"write {layers_text}"
         )
-    return fail(
-        "unquoted",
-        "YAML takes this for a list",
-        help=help,
-        span=span,
-        fix=Fix(layers_text, span=span),
-    )
+    message = "YAML takes this for a list"
+    if inner != text[1:-1]:
+        message = "the comma in a number parts items of a list"
+    return fail("unquoted", message, help=help, span=span, fix=Fix(layers_text, span=span))
 
 
 def _is_layer(text: str) -> bool:
