@@ -19,7 +19,15 @@ from resnet_dsl.reader import read_text
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "[3x3, 64", "average pool to 7x8", "scale 0", "scale 0.1, bias", "relu 3"),
+        *(
+            "",
+            ",3x3, 64",
+            "[3x3, 64",
+            "average pool to 7x8",
+            "scale 0",
+            "scale 0.1, bias",
+            "relu 3",
+        ),
         *("normalize, mean 1 2, std 1", "normalize, mean 1, std 0", "eca", "spatial attention"),
         *("eca 3, bias", "se 4, eps 0.1", "se 16, linear", "se 16, prelu", "se 16, elu 0.5"),
         *("se 4, gate prelu", "se 4, gate nonsense", "batch norm, eps 2", "batch norm, eps -0.5"),

@@ -58,7 +58,10 @@ def parse_layer(text: str) -> HeadLayer:
 
 def parse_words(text: str, offset: int) -> HeadLayer:
     """One layer from its comma-separated texts; `offset` is where they begin in the whole text."""
-    words = [(m[0].strip(), _trimmed(m, offset)) for m in re.finditer(r"[^,]+|(?<=,)(?=,|$)", text)]
+    words = [
+        (m[0].strip(), _trimmed(m, offset))
+        for m in re.finditer(r"[^,]+|(?<=,)(?=,|$)|^(?=,)", text)
+    ]
     if not words or not words[0][0]:
         raise NotationError("the layer is empty", (offset, offset + len(text)), LAYER_HELP)
     (first, at), rest = words[0], words[1:]
