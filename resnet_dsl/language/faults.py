@@ -13,7 +13,7 @@ from resnet_dsl.language.spec import BlockKeys, Spec
 from resnet_dsl.language.spellings import bool_meant, choice_meant, number_meant
 from resnet_dsl.language.unknown_keys import keys_of, meant_key, unknown_key
 from resnet_dsl.notation.parse_layer import parse_layer
-from resnet_dsl.notation.parse_options import NotationError
+from resnet_dsl.notation.parse_options import parses
 
 
 def faults(details: list[ErrorDetails]) -> Iterator[Diagnostic]:
@@ -170,20 +170,12 @@ def _no_list(value: str, path: SpecPath) -> Diagnostic:
     """A text where a list of layers belongs: one layer, or several."""
     message = f"{value[:40]!r} is not a list"
     for layers in ([value], value.strip("[] ").split(","), value.split(";")):
-        if all(map(_is_layer, layers)):
+        if all(parses(parse_layer, each) for each in layers):
             text = ", ".join(json.dumps(each.strip()) for each in layers)
             help, fix = f"write [{text}]", Fix(f"[{text}]")
             return Diagnostic(code="value", message=message, path=path, help=help, fix=fix)
     help = 'a list of layers, one a line, or ["7x7, 64, /2", "3x3 max pool, /2"]'
     return Diagnostic(code="value", message=message, path=path, help=help)
-
-
-def _is_layer(text: str) -> bool:
-    try:
-        parse_layer(text)
-    except NotationError:
-        return False
-    return True
 
 
 def _with_fix(detail: ErrorDetails, path: SpecPath, message: str, meant: str) -> Diagnostic:

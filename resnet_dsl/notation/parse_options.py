@@ -42,6 +42,15 @@ class NotationError(ValueError):
         self.code = code
 
 
+def parses(parse: Callable[[str], object], text: str) -> bool:
+    """Whether a text is one that `parse` takes."""
+    try:
+        parse(text)
+    except NotationError:
+        return False
+    return True
+
+
 # ---------------------------------------------------------------- activations
 
 OTHER_ACTIVATIONS: Final = {

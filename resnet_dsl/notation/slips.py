@@ -15,7 +15,7 @@ from typing import Final
 from resnet_dsl.diagnostics import Fix, nearest
 from resnet_dsl.notation.layer_spellings import EXAMPLES, MISSING_PARTS, respelled
 from resnet_dsl.notation.parse_layer import parse_layer
-from resnet_dsl.notation.parse_options import NotationError
+from resnet_dsl.notation.parse_options import NotationError, parses
 from resnet_dsl.notation.terms import At
 
 _LONGEST_LAYER: Final = 120
@@ -32,7 +32,7 @@ def explained_layer(
     if error.code != "row" or len(piece) > _LONGEST_LAYER:
         return error
     for message, corrected in _layers_meant(piece.strip()):
-        if corrected != piece.strip() and _parses(parse, corrected):
+        if corrected != piece.strip() and parses(parse, corrected):
             lead = start + len(piece) - len(piece.lstrip())
             within = (lead, lead + len(piece.strip()))
             fix = Fix(corrected, within)
@@ -40,13 +40,13 @@ def explained_layer(
                 message or error.message, error.at, f"write {corrected}", error.code, fix
             )
     items = [item.strip() for item in piece.split(",")]
-    if len(items) > 1 and all(_parses(parse, item) for item in items):
+    if len(items) > 1 and all(parses(parse, item) for item in items):
         help = f"write each as an item of its own: {' and '.join(f'- {item}' for item in items)}"
         return NotationError(f"{len(items)} layers in one item", error.at, help, error.code)
     if error.unknown_layer is None:
         return error
     for _, corrected in _layers_meant(piece.strip()):
-        if _parses(parse_layer, corrected):  # a layer of another place
+        if parses(parse_layer, corrected):  # a layer of another place
             help = f"it belongs to the head: write {corrected} there"
             return NotationError(error.message, error.at, help, error.code)
     return _without_its_part(error, error.unknown_layer)
@@ -57,7 +57,7 @@ def explained_row(error: NotationError, text: str, parse: Callable[[str], object
     if error.code != "row" or len(text) > _LONGEST_ROW:
         return error
     for message, corrected in _rows_meant(text.strip()):
-        if corrected != text.strip() and _parses(parse, corrected):
+        if corrected != text.strip() and parses(parse, corrected):
             lead = len(text) - len(text.lstrip())
             fix = Fix(corrected, (lead, lead + len(text.strip())))
             return NotationError(message, error.at, f"write {corrected}", error.code, fix)
@@ -65,14 +65,6 @@ def explained_row(error: NotationError, text: str, parse: Callable[[str], object
     stop = re.compile(r"[\[\]|;+]|$").search(text, start)
     assert stop is not None
     return explained_layer(error, text, lambda layer: parse(f"[[{layer}]]"), (start, stop.start()))
-
-
-def _parses(parse: Callable[[str], object], text: str) -> bool:
-    try:
-        parse(text)
-    except NotationError:
-        return False
-    return True
 
 
 def _without_its_part(error: NotationError, word: str) -> NotationError:
@@ -104,7 +96,7 @@ def _layers_meant(text: str) -> Iterator[tuple[str | None, str]]:
     bare = re.sub(r"\s*,[\s,]*", ", ", text.strip("[](){}'\"., ;"))
     yield "a comma, a bracket or a quote too many", bare
     if re.search(r",\s*(?:bn|batch[ _-]?norm\w*)\b", bare, re.IGNORECASE):
-        message = "a norm follows every convolution by itself"
+        message = "a norm is no option: the key norm says which one follows each convolution"
         yield message, re.sub(r",\s*(?:bn|batch[ _-]?norm\w*)\b", "", bare, flags=re.IGNORECASE)
     yield None, re.sub(r"\.(?=\s)", ",", bare)
     for respelling in (bare, *respelled(bare)):

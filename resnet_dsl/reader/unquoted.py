@@ -10,7 +10,7 @@ import yaml
 
 from resnet_dsl.diagnostics import Fix, Source, Span, SpecError, fail
 from resnet_dsl.notation.parse_layer import parse_layer
-from resnet_dsl.notation.parse_options import NotationError
+from resnet_dsl.notation.parse_options import parses
 from resnet_dsl.notation.parse_row import parse_row
 
 _UNQUOTED = re.compile(  # a row with its count, or one that fills its line, without quotes
@@ -87,7 +87,7 @@ def _unquoted(text: str, keys: tuple[str, ...], span: Span) -> SpecError:
 
 def _in_quotes(text: str, span: Span) -> SpecError:
     quoted = f'"{text}"'
-    fix = Fix(quoted, span=span) if _is_row(text) else None
+    fix = Fix(quoted, span=span) if parses(parse_row, text) else None
     help = f"put it in quotes: {quoted}"
     return fail("unquoted", "YAML takes this for a list", help=help, span=span, fix=fix)
 
@@ -96,9 +96,9 @@ def _unquoted_layers(text: str, *, in_list: bool, span: Span) -> SpecError:
     """Layers as lists: one item of a list, or a whole list."""
     inner = re.sub(r"(?<=\d),(?=\d{3}-?d\b)", "", text[1:-1])
     layers = re.findall(r"\[([^\[\]]*)\]", inner) if "[" in inner else [inner]
-    if not all(map(_is_layer, layers)):  # several layers in one list
+    if not all(parses(parse_layer, layer) for layer in layers):  # several layers in one list
         layers = [layer.strip() for layer in inner.split(",")]
-    if not all(map(_is_layer, layers)):
+    if not all(parses(parse_layer, layer) for layer in layers):
         help = 'a layer with commas stands in quotes: ["7x7, 64, /2", "3x3 max pool, /2"]'
         return fail("unquoted", "YAML takes this for a list", help=help, span=span)
     if in_list and len(layers) == 1:
@@ -115,19 +115,3 @@ def _unquoted_layers(text: str, *, in_list: bool, span: Span) -> SpecError:
     if inner != text[1:-1]:
         message = "the comma in a number parts items of a list"
     return fail("unquoted", message, help=help, span=span, fix=Fix(layers_text, span=span))
-
-
-def _is_layer(text: str) -> bool:
-    try:
-        parse_layer(text)
-    except NotationError:
-        return False
-    return True
-
-
-def _is_row(text: str) -> bool:
-    try:
-        parse_row(text)
-    except NotationError:
-        return False
-    return True

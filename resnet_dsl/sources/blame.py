@@ -2,22 +2,23 @@
 
 A fault shows where its layer is written. Where that is a text of another author, or where one key
 breaks many layers, the fault is the key's: each key is taken away in turn, and the one without
-which the spec can be used is named, once. Which fault it is does not matter here.
+which faults of that kind are gone is named, once.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
 from resnet_dsl.diagnostics import Diagnostic, Span, SpecError, SpecPath
 from resnet_dsl.elaboration import elaboration_of
-from resnet_dsl.language.spec import BlockKeys, Spec
+from resnet_dsl.language.spec import BlockKeys
 from resnet_dsl.reader import ReadSpec, combined
+from resnet_dsl.reader.overrides import setting_span
 from resnet_dsl.reader.tree import Entries, Entry, Node
 
 _MOST: Final = 40
@@ -29,7 +30,7 @@ _MOST_STAGES: Final = 100
 
 
 class _Suspect(NamedTuple):
-    """A key that may be the cause, where it stands, and the spec without it and the keys so far."""
+    """A key that may be the cause, where it stands, and the spec without it."""
 
     span: Span
     path: SpecPath
@@ -55,7 +56,7 @@ def blamed(error: SpecError, read: ReadSpec) -> SpecError:
             moved.setdefault(_kind(each), []).append(each)
     suspects = _suspects(read)
     for kind, faults in moved.items():
-        culprit = next((each for each in suspects if kind not in _kinds(each.without)), None)
+        culprit = next((each for each in suspects if _cures(each.without, kind)), None)
         culprit = culprit or _last(kind, read, suspects)
         kept += faults if culprit is None else [_at(culprit, faults)]
     return SpecError(_each_place_once(kept))
@@ -71,27 +72,17 @@ def _kind(fault: Diagnostic) -> _Kind:
     return fault.code, re.sub(r"\d+", "", message)
 
 
-def _kinds(without: Callable[[], ReadSpec]) -> Container[_Kind]:
-    """The kinds of faults that are left without a key; all of them where it cannot be read."""
+def _cures(without: Callable[[], ReadSpec], kind: _Kind) -> bool:
+    """Whether a spec without a key can be read, and has no fault of a kind."""
     try:
         spec = without().spec
     except SpecError:
-        return _EVERY
+        return False
     try:
         elaboration_of(spec)
     except SpecError as error:
-        return {_kind(each) for each in error.diagnostics}
-    return ()
-
-
-class _Every:
-    """A container of everything."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-_EVERY: Final = _Every()
+        return kind not in map(_kind, error.diagnostics)
+    return True
 
 
 def _each_place_once(faults: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
@@ -119,8 +110,6 @@ def _suspects(read: ReadSpec) -> list[_Suspect]:
 
 
 def _setting(read: ReadSpec, i: int) -> _Suspect:
-    from resnet_dsl.reader.overrides import setting_span
-
     kept = [text for j, text in enumerate(read.overrides) if j != i]
     key = read.overrides[i].partition("=")[0]
     path = tuple(key.split("."))
@@ -147,12 +136,9 @@ def _last(kind: _Kind, read: ReadSpec, suspects: list[_Suspect]) -> _Suspect | N
     for suspect in reversed(suspects):
         if read.overrides:
             kept.pop()
-            texts = tuple(kept)
-            reduced = suspect._replace(without=partial(combined, own, read.base, texts))
         else:
             own = _less(own, suspect.path)
-            reduced = suspect._replace(without=partial(combined, own, read.base))
-        if kind not in _kinds(reduced.without):
+        if _cures(partial(combined, own, read.base, tuple(kept)), kind):
             return suspect
     return None
 
@@ -179,15 +165,15 @@ def _paths(node: Node, path: SpecPath = ()) -> list[SpecPath]:
     return sorted([*inner, *([path] if path else [])], key=len, reverse=True)[:_MOST]
 
 
-_BLOCK_KEYS: Final = frozenset(BlockKeys.__dataclass_fields__)
-_SPEC_KEYS: Final = {"drop_path", "output_stride"} & set(Spec.__dataclass_fields__)
+_STAGE_KEYS: Final = {*BlockKeys.__dataclass_fields__, "stride", "dilation"}
+"""The keys that a stage may leave out."""
 
 
 def _may_be_left_out(path: SpecPath) -> bool:
     """Whether a whole spec is one without this key."""
     if path[0] == "stages":
-        return len(path) > 2 and path[2] in _BLOCK_KEYS | {"stride", "dilation"}
-    return path[0] == "block" or path[0] in _SPEC_KEYS
+        return len(path) > 2 and path[2] in _STAGE_KEYS
+    return path[0] in ("block", "drop_path", "output_stride")
 
 
 def _less(tree: Entries, path: SpecPath) -> Entries:

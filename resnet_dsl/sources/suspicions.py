@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import gcd
 from typing import Final
 
-from resnet_dsl.diagnostics import Diagnostic, Fix, Span, nearest
+from resnet_dsl.diagnostics import Diagnostic, Fix, Span, SpecPath, nearest
 from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.shape import Sizes
 from resnet_dsl.ir import Residual, Shape
@@ -84,9 +84,9 @@ def _of_widths(spec: Spec) -> Iterator[Diagnostic]:
     convs = list(_convs(spec))
     if len(convs) > _READ_BY_PEOPLE:
         return
-    counts = Counter(conv.channels for _, _, conv in convs)
+    counts = Counter(conv.channels for _, conv in convs)
     out_of_order = set(_out_of_order(spec))
-    for path, is_text, conv in convs:
+    for path, conv in convs:
         width = conv.channels
         others = {other: n for other, n in counts.items() if other != width}
         is_plausible = width % _grain(others) == 0 and (path, width) not in out_of_order
@@ -102,12 +102,12 @@ def _of_widths(spec: Spec) -> Iterator[Diagnostic]:
             severity="warning",
             message=f"{width} channels, where other layers have {best}",
             path=path,
-            within=conv.at if is_text else None,
+            within=conv.at,
             help=f"write {best}, if that is meant",
         )
 
 
-def _out_of_order(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], int]]:
+def _out_of_order(spec: Spec) -> Iterator[tuple[SpecPath, int]]:
     """The rows that end wider than the stage after them, and their widths."""
     ends = []
     for name, stage in spec.stages.items():
@@ -140,17 +140,17 @@ def _is_slip(typed: str, meant: str) -> bool:
     )
 
 
-def _convs(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], bool, Conv]]:
+def _convs(spec: Spec) -> Iterator[tuple[SpecPath, Conv]]:
     """The convolutions as they are written, each with its place."""
     for i, layer in enumerate(spec.stem):
         if isinstance(layer, Conv):
-            yield ("stem", i), True, layer
+            yield ("stem", i), layer
     for name, stage in spec.stages.items():
         for i, row in enumerate(stage.rows):
             layers: list[RowLayer] = [layer for branch in row.branches for layer in branch]
             for layer in layers:
                 if isinstance(layer, Conv):
-                    yield ("stages", name, "rows", i), True, layer
+                    yield ("stages", name, "rows", i), layer
 
 
 def _of_order(spec: Spec) -> Iterator[Diagnostic]:
