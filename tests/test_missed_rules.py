@@ -287,6 +287,9 @@ def test_a_partial_window_counts_where_it_starts_inside(
 ) -> None:
     pool = ir.Pool(kind="max", kernel=2, stride=2, ceil=ceil)
     assert leaf_size(pool, Shape(1, side, side)) == Shape(1, expected, expected)
+    overlapping = ir.Pool(kind="max", kernel=3, stride=2, ceil=True)
+    for width, count in ((7, 3), (8, 4), (9, 4), (10, 5)):  # as torch counts
+        assert leaf_size(overlapping, Shape(1, 3, width)) == Shape(1, 1, count)
     padded = ir.Pool(kind="max", kernel=3, stride=3, padding=1, ceil=True)
     assert leaf_size(padded, Shape(1, 5, 5)) == Shape(1, 2, 2)  # torch: a third starts outside
 

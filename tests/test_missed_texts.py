@@ -192,3 +192,42 @@ def test_a_base_whose_stages_are_none_is_a_fault_of_the_base(tmp_path: Path) -> 
     assert fault.span
     assert fault.span.source.name.endswith("base.yaml")
     assert (fault.code, fault.line) == ("value", 3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message", "place"),
+    [
+        ('stem.0="3x3, 4, foo"', "'foo'", (17, 20)),
+        ("block.norm=nonsense  ", "nonsense", (12, 20)),
+        (" block.norm=nonsense", "nonsense", (13, 21)),
+        ("=3", "empty part", (1, 3)),
+        ("stages.a.rows.0.repeats=x", "whole number", (25, 26)),
+    ],
+)
+def test_faults_of_settings_have_their_places(
+    setting: str, message: str, place: tuple[int, int]
+) -> None:
+    with pytest.raises(SpecError, match=message) as error:
+        read_text(BASE, overrides=[setting])
+    (fault,) = error.value.diagnostics
+    assert fault.span
+    assert (fault.span.column, fault.span.end) == place
+
+
+def test_a_part_of_what_is_no_text_is_not_set() -> None:
+    with pytest.raises(SpecError, match="holds no text here"):
+        read_text(BASE.replace("'3x3, 4'", "null"), overrides=["stem.0.pad=1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("hello", "it begins like input: 3x224x224"),
+        ("resnet50", "a variant begins with extends: resnet50"),
+        ("extends: qqqqqq", "`resnet-dsl zoo` lists the names; a file ends in .yaml"),
+    ],
+)
+def test_what_is_no_spec_yet_is_helped(text: str, help: str) -> None:
+    with pytest.raises(SpecError) as error:
+        loads(text)
+    assert error.value.diagnostics[0].help == help
