@@ -97,9 +97,10 @@ def test_chains_of_extends_are_limited(tmp_path: Path) -> None:
     for number in range(last):
         (tmp_path / f"{number}.yaml").write_text(f"extends: '{number + 1}.yaml'\n")
     assert check(tmp_path / "3.yaml") == ()
-    (fault,) = check(tmp_path / "0.yaml")
-    assert fault.code == "limit"
-    assert fault.help
+    for number in (0, 2):  # 3 to 33 and resnet18 are as many as may be
+        (fault,) = check(tmp_path / f"{number}.yaml")
+        assert fault.code == "limit"
+        assert fault.help
 
 
 def test_links_in_circles_are_answered(tmp_path: Path) -> None:
