@@ -162,3 +162,27 @@ def test_pools_side_by_side_stand_in_a_stage_of_any_kind() -> None:
     source = recover(elaborate(spec))
     assert elaborate(source) == elaborate(spec)
     assert [format_row(row) for row in source.stages["conv2_x"].rows] == rows
+
+
+def test_each_run_of_pre_activated_blocks_closes_by_its_own_key() -> None:
+    pre, post = "order: pre, rows: '[[3x3, 16]] x 2'", "rows: '[[3x3, 24]]', stride: 1"
+    bare = f"{pre}, final_norm: false"
+    first = f"  a: {{{bare}}}\n  b: {{{post}}}\n  c: {{{pre}}}"
+    last = f"  a: {{{pre}}}\n  b: {{{post}}}\n  c: {{{bare}}}"
+    both = f"  a: {{{bare}}}\n  b: {{{post}}}\n  c: {{{bare}}}"
+    assert again(first).count("final_norm") == 1
+    assert "final_norm" in again(first).partition("conv3_x")[0]
+    assert "final_norm" in again(last).partition("conv4_x")[2]
+    assert "block: {final_norm: false}\n" in again(both)
+    for stages in (first, last, both):
+        network = elaborate(loads(SPEC.format(stem="  - 3x3, 16", stages=stages)))
+        assert elaborate(recover(network)) == network
+
+
+def test_a_written_shortcut_is_no_projection_that_shares_an_activation() -> None:
+    stages = '  conv2_x: "[[1x1, 4] + [1x1, 4, relu], [1x1, 4]]"'
+    block = "{norm: none, after: none}"
+    text = again(stages, stem="  - 1x1, 4", block=block)
+    assert text == SPEC.format(stem="  - 1x1, 4", stages=stages).replace(
+        "stages:", f"block: {block}\nstages:"
+    )

@@ -143,9 +143,9 @@ def is_pre_activated(block: Residual) -> bool:
     body = steps(block.body)
     if _ends_normed(body):
         return False
-    shortcut = steps(block.shortcut)
-    shares = bool(shortcut) and isinstance(shortcut[-1], Conv)
-    return opening_length(body) > 0 or shares
+    *pools, last = steps(block.shortcut) or (Identity(),)
+    projects = isinstance(last, Conv) and all(isinstance(pool, Pool | ZeroPad) for pool in pools)
+    return opening_length(body) > 0 or projects
 
 
 def _ends_normed(path: Sequence[Layer]) -> bool:

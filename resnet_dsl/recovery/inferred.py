@@ -69,12 +69,14 @@ class BlockTerms:
 
     `joins` says that its terms may share a row with those of its neighbours, `ends` that something
     reads the map after it, so that a row must end there. `shortcut` is one that the row writes.
+    One that `closes` is the norm and activation after the last pre-activated block.
     """
 
     branches: tuple[Branch, ...]
     inferred: Inferred
     joins: bool
     ends: bool = False
+    closes: bool = False
     shortcut: Branch | None = None
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from resnet_dsl import ir
 from resnet_dsl.diagnostics import SpecError
 from resnet_dsl.elaboration import Elaboration, drop_path_schedule, elaboration_of
-from resnet_dsl.folds.anatomy import Anatomy, Unit, anatomy, is_pre_activated
+from resnet_dsl.folds.anatomy import Anatomy, Unit, anatomy
 from resnet_dsl.ir import ROOT, LayerPath, Network
 from resnet_dsl.language.spec import DEFAULTS, Expect, Init, Settings, Spec
 from resnet_dsl.notation.terms import HeadLayer
@@ -86,7 +86,7 @@ def recovered(network: Network, known: Elaboration | None = None) -> Recovered:
     common = DEFAULTS.under(keys)
     stem = path_terms(terms.stem, common.norm, common.activation, terms.last_of_stem)
     biases = biases_of(stem)
-    keys = common_keys(keys, biases, terms.stages, final_norm=_has_final_norm(network, parts))
+    keys = common_keys(keys, biases, terms.stages)
     settings = DEFAULTS.under(keys)
     names = [STAGE_NAME.format(number) for number, _ in enumerate(terms.stages, 2)]
     stages = dict(zip(names, terms.stages, strict=True))
@@ -134,7 +134,8 @@ def _terms_of(network: Network, parts: Anatomy) -> _Terms:
         stages += stages_of(network, units, previous, scheduled=rate > 0)
     if not stages:
         raise unsupported(ROOT, "a network without a stage")
-    ordered = tuple(_ordered(stages))
+    at_head = bool(parts.head) and parts.head[0].closes
+    ordered = tuple(_closed(list(_ordered(stages)), at_head=at_head))
     orders = (stage.inferred.choices["order"] for stage in ordered if _has_blocks(stage))
     role: Role = "last of pre" if next(orders, frozenset()) == {"pre"} else "inner"
     shown_by_stem = _shown(stem, role)
@@ -187,10 +188,21 @@ def _first(*shown: Inferred) -> Inferred:
     return Inferred(norm=first("norm"), activation=first("activation"), weights=first("weights"))
 
 
-def _has_final_norm(network: Network, parts: Anatomy) -> bool:
-    """Whether norm and activation follow pre-activated blocks, if there are any."""
-    blocks = (layer for layer in network.layers if isinstance(layer, ir.Residual))
-    return any(unit.closes for unit in parts.units) or not any(map(is_pre_activated, blocks))
+def _closed(stages: Sequence[StageTerms], *, at_head: bool) -> Iterator[StageTerms]:
+    """Stages with the norm and activation after their last pre-activated block, or without: those
+    of a run stand after its last block, before the next stage of another order or the head."""
+    run_ends: dict[int, bool] = {}
+    last = None  # the stage of the last block, if it is pre-activated
+    for i, stage in enumerate(stages):
+        pre = stage.inferred.choices["order"] == {"pre"}
+        if last is not None and not pre:
+            run_ends[last], last = stage.closes, None
+        if _has_blocks(stage):
+            last = i if pre else None
+    if last is not None:
+        run_ends[last] = at_head
+    for i, stage in enumerate(stages):
+        yield replace(stage, final_norm=run_ends.get(i))
 
 
 def _ordered(stages: Iterable[StageTerms]) -> Iterator[StageTerms]:

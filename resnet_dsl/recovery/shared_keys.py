@@ -34,12 +34,13 @@ def common_settings(root: Inferred, stages: Sequence[StageTerms]) -> BlockKeys:
 
 
 def common_keys(
-    settings: BlockKeys, stem: Sequence[bool], stages: Sequence[StageTerms], *, final_norm: bool
+    settings: BlockKeys, stem: Sequence[bool], stages: Sequence[StageTerms]
 ) -> BlockKeys:
     """All keys of `block:`. `stem` are the biases of the stem's convolutions."""
     shown = [stage.inferred for stage in stages]
     hoisted = {key: _hoisted(key, [inferred.choices[key] for inferred in shown]) for key in CHOICES}
-    keys = replace(settings, **hoisted, final_norm=None if final_norm else False)
+    final_norm: bool | None = _agreed([stage.final_norm for stage in stages])
+    keys = replace(settings, **hoisted, final_norm=None if final_norm else final_norm)
     common = DEFAULTS.under(keys)
     bias = _common_bias(common.norm, stem, stages)
     return replace(keys, bias=bias, after=_common_after(common, stages))

@@ -43,7 +43,9 @@ class StageTerms:
     """A stage in terms, its settings still open.
 
     `stride` is the one to insert, or None where the rows write strides; `dilation` and
-    `first_dilation` are those of the stage and of the convolution that has its stride.
+    `first_dilation` are those of the stage and of the convolution that has its stride. `closes`
+    says that it begins with the norm and activation after pre-activated blocks, `final_norm`
+    whether they follow its own; None where the next stage goes on with such blocks.
     """
 
     rows: tuple[Row, ...]
@@ -52,6 +54,8 @@ class StageTerms:
     first_dilation: int
     inferred: Inferred
     biases: tuple[bool, ...]
+    closes: bool
+    final_norm: bool | None = None
 
     @classmethod
     def of(
@@ -79,6 +83,7 @@ class StageTerms:
             first_dilation=first,
             inferred=replace(inferred, choices=choices),
             biases=biases_of(term for b in blocks for term in b.layers),
+            closes=any(block.closes for block in blocks),
         )
 
     def stage(self, common: Settings, *, first: bool) -> Stage:
@@ -103,6 +108,7 @@ class StageTerms:
             weights=None if weights == common.weights else weights,
             bias=own_bias,
             after=None if after is None or (after == followed and not odd) else after,
+            final_norm=None if self.final_norm == common.final_norm else self.final_norm,
             **chosen,
         )
 

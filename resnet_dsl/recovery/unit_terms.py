@@ -53,7 +53,9 @@ def unit_terms(layers: Sequence[Layer], start: int, context: BlockContext) -> Bl
         raise unsupported(LayerPath((start,)), what) from None
 
 
-CLOSING = BlockTerms(branches=(), inferred=Inferred(choices=choices_of(order="post")), joins=False)
+CLOSING = BlockTerms(
+    branches=(), inferred=Inferred(choices=choices_of(order="post")), joins=False, closes=True
+)
 """The norm and activation after the last pre-activated block: no term of a row gives them."""
 
 
