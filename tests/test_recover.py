@@ -179,6 +179,13 @@ def test_each_run_of_pre_activated_blocks_closes_by_its_own_key() -> None:
         assert elaborate(recover(network)) == network
 
 
+@pytest.mark.parametrize("shortcut", ["1x1, 4, C=2", "1x1, 4, dilation 2", "1x1, 4, /2"])
+def test_a_written_shortcut_that_no_key_gives_stays_written(shortcut: str) -> None:
+    row = f"[[1x1, 4] + [{shortcut}]]"
+    source = f"{{input: 4x1x1, stem: [], stages: {{conv2_x: '{row}'}}, head: []}}"
+    assert dumps(recover(elaborate(loads(source)))).count(row) == 1
+
+
 def test_a_written_shortcut_is_no_projection_that_shares_an_activation() -> None:
     stages = '  conv2_x: "[[1x1, 4] + [1x1, 4, relu], [1x1, 4]]"'
     block = "{norm: none, after: none}"

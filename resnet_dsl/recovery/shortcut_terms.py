@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from resnet_dsl import ir
 from resnet_dsl.elaboration.shortcuts import PROJECTIONS, ProjectionParts
 from resnet_dsl.ir import Layer
-from resnet_dsl.language.spec import Norm, default_bias
+from resnet_dsl.language.spec import Norm, default_bias, default_padding
 from resnet_dsl.recovery.inferred import BlockContext, Inferred, choices_of
-from resnet_dsl.recovery.layer_terms import norm_key, weights_of
+from resnet_dsl.recovery.layer_terms import conv_term, norm_key, weights_of
 
 _CHANNELS: Final = "padding|padding on both sides"
 _PADDING: Final = f"{_CHANNELS}|average pool, padding"
@@ -43,7 +43,7 @@ def shown_by_shortcut(
         case steps:
             moves = stride > 1 or context.dilated
             projection = _projection(steps)
-            if projection is None:
+            if projection is None or not projection.is_plain or projection.stride != stride:
                 return None
             same = stride == 1 and projection.keeps_width and not needed
             shortcut = "always" if same else "projection|always"
@@ -56,6 +56,17 @@ class _Projection(NamedTuple):
     pool: ir.Pool | None
     conv: ir.Conv
     norm: ir.AnyNorm | None
+
+    @property
+    def stride(self) -> int:
+        return self.conv.stride * (self.pool.stride if self.pool else 1)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its convolution has no groups or padding of its own."""
+        term = conv_term(self.conv)
+        wide = self.conv.kernel > 1 or self.conv.dilation == 1
+        return self.conv.groups == 1 and term.padding == default_padding(term) and wide
 
     @property
     def keeps_width(self) -> bool:
