@@ -12,6 +12,8 @@ _INSTALLED_BY: Final = {
     "numpy": "numpy",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",
+    "pypdfium2": "resnet-dsl[draw]",
+    "reportlab": "resnet-dsl[draw]",
     "rich": "rich",
     "safetensors": "safetensors",
     "skimage": "resnet-dsl[images]",

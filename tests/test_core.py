@@ -74,6 +74,7 @@ for words in (
     "trace resnet50",
     "table resnet50 resnet18",
     "blocks resnet50",
+    "draw resnet50",
     "diff resnet50 resnet50",
     "fmt resnet50",
     "check resnet50",
@@ -195,6 +196,7 @@ OUTSIDE = {
     "safetensors": {"pytorch", "weight_files"},
     "yaml": {"reader"},
     "click": {"cli"},
+    "reportlab": {"render"},
     "pydantic": {"language"},
     "pydantic_core": {"language"},
 }

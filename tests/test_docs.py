@@ -6,7 +6,9 @@ import doctest
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 
 from resnet_dsl import loads
 from resnet_dsl.cli import COMMANDS, main
+from tests.command import run as run_command
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -151,3 +154,19 @@ def test_the_documents_speak_of_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"resnet-dsl {command}" in readme
+
+
+def test_the_figures_are_those_that_the_script_makes() -> None:
+    spec = spec_from_file_location("figures", ROOT / "docs" / "figures.py")
+    assert spec
+    assert spec.loader
+    figures = module_from_spec(spec)
+    sys.modules["figures"] = figures
+    spec.loader.exec_module(figures)
+    shown = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    for path, text in figures.files():
+        assert (ROOT / "docs" / path).read_text(encoding="utf-8") == text, f"{path}: make it again"
+        assert path.name in shown, path
+    for figure in figures.GALLERY:
+        words = figure.command.split()[1:-2]
+        assert run_command(*words).exit_code == 0, words

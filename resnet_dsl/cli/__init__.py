@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "check",
     "convert",
     "diff",
+    "draw",
     "fmt",
     "layers",
     "lift",
@@ -50,6 +51,7 @@ OTHER_NAMES: Final = {
     **dict.fromkeys(("import", "recover", "from", "load"), "lift"),
     **dict.fromkeys(("init", "start", "variant"), "new"),
     **dict.fromkeys(("rename", "translate", "port"), "convert"),
+    **dict.fromkeys(("plot", "figure", "render", "picture", "diagram", "visualize"), "draw"),
     "why": "trace",
     "depth": "layers",
 }

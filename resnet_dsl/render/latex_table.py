@@ -33,7 +33,7 @@ def latex(table: PaperTable) -> str:
     conv1 & 112$\times$112 & \multicolumn{2}{c}{7$\times$7, 64, stride 2} \\
     """
     count = len(table.networks)
-    heads = [LAYER, OUTPUT, *map(_escaped, table.networks)]
+    heads = [LAYER, OUTPUT, *map(escaped, table.networks)]
     costs = [rf"\multicolumn{{2}}{{c|}}{{{FLOPS}}}", *map(_flops, table.macs)]
     lines = [_line(heads), *(_row(row, count) for row in table.rows), _line(costs)]
     return "\n\\hline\n".join(
@@ -47,7 +47,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _row(row: PaperRow, count: int) -> str:
     lines = []
-    names = [_escaped(row.layer), _typeset(row.output)]
+    names = [escaped(row.layer), _typeset(row.output)]
     for band in row.bands:
         cells = [_cell(stacked(cell, row)) for cell in band]
         if len(cells) < count:
@@ -91,5 +91,6 @@ def _typeset(text: str) -> str:
     return re.sub(r"(?<=\d)x(?=\d)", r"$\\times$", text)
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """A text in LaTeX."""
     return name.translate(_ESCAPES)

@@ -1,0 +1,92 @@
+"""`resnet-dsl draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from resnet_dsl import SpecError, draw
+from tests.command import run
+
+
+def test_a_terminal_shows_boxes() -> None:
+    lines = run("draw", "resnet18", "-o", "-").stdout.splitlines()
+    assert " stem     112x112 ┌───────────────────┐" in lines
+    assert "                  │ 3x3 conv, 128, /2 │  ┊ 1x1 conv, 128, /2" in lines
+    assert "                  └───────────────────┘◂╌╯" in lines
+    assert any(
+        "auxiliary" in line for line in run("draw", "googlenet", "-o", "-").stdout.split("\n")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.svg", b"<svg"),
+        ("a.pdf", b"%PDF"),
+        ("a.png", b"\x89PNG"),
+        ("a.tikz", b"% resnet18"),
+        ("a.tex", b"% resnet18"),
+        ("a.dot", b"digraph"),
+        ("a.mmd", b"%% resnet18"),
+    ],
+)
+def test_the_end_of_a_name_is_the_format(name: str, start: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
+    result = run("draw", "resnet18", "-o", path)
+    assert (result.exit_code, result.output) == (0, "")
+    assert path.read_bytes().startswith(start)
+    again = run("draw", "resnet18", "-o", path)
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    assert run("draw", "resnet18", "-o", path, "--force").exit_code == 0
+
+
+def test_without_an_output_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("draw", "resnet152")
+    assert result.stdout.startswith("resnet152: stages, ")
+    assert "resnet-dsl draw resnet152 -o figure.svg" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "help"),
+    [
+        ("resnet18 -o a.gif", "a.gif: the name ends in .gif", "end it in one of .svg"),
+        ("resnet18 -o a", "a: the name has no ending", ".pdf"),
+        ("resnet18 --block conv2_x.3", "conv2_x has no block '3'", "conv2_x.1 to conv2_x.2"),
+        ("resnet18 --block conv2_x", "conv2_x is a stage", "conv2_x.1 to conv2_x.2"),
+        ("resnet18 --block stem.1", "stem has no blocks", "blocks are in stages"),
+        ("resnet18 --block conv9_x.1", "'conv9_x' is not a stage", "conv5_x"),
+        ("resnet18 --block conv2_x.1 --style maps", "a block and a style", "drawn alone"),
+        ("resnet18 resnet34 --block conv2_x.1", "a block and several networks", "drawn alone"),
+        ("resnet18 --diff", "a difference of 1 networks", "name two"),
+        ("resnet18 resnet34 --diff --style maps", "a difference of maps", "figure3"),
+        ("resnet18 --width 1", "a width of 1 mm", "88"),
+        ("resnet18 -o nowhere/a.svg", "no such folder", "mkdir"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(words: str, message: str, help: str) -> None:
+    result = run("draw", *words.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert help in result.stderr
+
+
+def test_other_words_are_refused_in_python() -> None:
+    for arguments in ({"style": "figure5"}, {"theme": "blue"}):
+        with pytest.raises(SpecError, match="is not a"):
+            draw("resnet18", **arguments)
+    with pytest.raises(SpecError, match="nothing to draw"):
+        draw([])
+
+
+def test_a_spec_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "mine.svg"
+    path.write_text("extends: resnet18\n")
+    assert run("draw", path, "-o", path, "--force").exit_code == 2
+    assert path.read_text() == "extends: resnet18\n"
