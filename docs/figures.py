@@ -68,7 +68,7 @@ GALLERY: Final = (
 
 def drawn(figure: Figure) -> str:
     """A figure as SVG, light or dark as the reader's system is."""
-    options = {
+    options: dict[str, Any] = {
         {"set": "overrides"}.get(name, name): [value] if name == "set" else value
         for name, value in figure.options.items()
     }

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
     from resnet_dsl.reader.layout import format_text
     from resnet_dsl.recovery import recover
+    from resnet_dsl.render.drawing import Drawing, draw
     from resnet_dsl.report.analysis import Analysis, analyze
     from resnet_dsl.report.block_costs import RowBlocks, blocks
     from resnet_dsl.report.differences import Diff

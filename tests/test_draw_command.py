@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,8 @@ def test_what_cannot_be_drawn_is_refused(words: str, message: str, help: str) ->
 
 
 def test_other_words_are_refused_in_python() -> None:
-    for arguments in ({"style": "figure5"}, {"theme": "blue"}):
+    words: list[dict[str, Any]] = [{"style": "figure5"}, {"theme": "blue"}]
+    for arguments in words:
         with pytest.raises(SpecError, match="is not a"):
             draw("resnet18", **arguments)
     with pytest.raises(SpecError, match="nothing to draw"):

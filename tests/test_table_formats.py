@@ -207,7 +207,7 @@ def test_html_is_xml_and_fills_its_columns() -> None:
 def test_json_has_stable_keys() -> None:
     actual: dict[str, Any] = json.loads(run("table", "resnet18", "cifar/resnet20", "--json").stdout)
     assert actual == json_data(table(["resnet18", "cifar/resnet20"]))
-    assert list(actual) == ["networks", "inputs", "rows", "macs"]
+    assert list(actual) == ["networks", "inputs", "rows", "macs", "totals"]
     assert actual["networks"] == ["resnet18", "resnet20-cifar"]
     assert actual["inputs"] == [[3, 224, 224], [3, 32, 32]]
     assert actual["macs"] == [1_814_073_344, 40_551_040]
@@ -232,3 +232,74 @@ def test_bad_input_exits_with_2(arguments: list[str], message: str) -> None:
     result = run("table", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+def test_totals_have_rows_in_every_format() -> None:
+    words = ("table", "resnet18", "resnet50", "--rows", "layers,params,receptive_field,macs")
+    printed = run(*words, "--format", "csv").stdout.splitlines()[-4:]
+    assert printed == [
+        "layers,,18,50",
+        "params,,11689512,25557032",
+        "receptive field,,435,427",
+        f"FLOPs,,{analyze('resnet18').macs},{analyze('resnet50').macs}",
+    ]
+    for format in ("text", "markdown", "latex", "html"):
+        text = run(*words, "--format", format).stdout
+        assert "receptive field" in text
+        assert "25.6" in text
+
+
+def test_several_sizes_have_a_row_each() -> None:
+    words = ("table", "resnet50", "--input", "224", "--input", "288", "--rows", "macs,params")
+    rows = run(*words, "--format", "csv").stdout.splitlines()
+    assert rows[-3:] == [
+        f"FLOPs at 224x224,,{analyze('resnet50').macs}",
+        f"FLOPs at 288x288,,{analyze('resnet50', (3, 288, 288)).macs}",
+        "params,,25557032",
+    ]
+    assert rows[1].startswith("conv1,112x112,")
+
+
+def test_columns_have_titles() -> None:
+    text = run("table", "resnet50", "resnet18", "--title", "resnet50=ResNet-50").stdout
+    assert text.splitlines()[0].split()[-2:] == ["ResNet-50", "resnet18"]
+
+
+def test_latex_floats_with_a_caption_and_a_label() -> None:
+    words = ("table", "resnet18", "--format", "latex", "--caption", "Nets & 50% more")
+    lines = run(*words, "--label", "tab:nets").stdout.splitlines()
+    assert lines[:4] == [
+        r"\begin{table*}",
+        r"\centering",
+        r"\caption{Nets \& 50\% more}",
+        r"\label{tab:nets}",
+    ]
+    assert lines[-2:] == [r"\end{tabular}", r"\end{table*}"]
+
+
+def test_a_page_of_html_stands_alone() -> None:
+    words = ("table", "resnet18", "resnet50", "--format", "html", "--standalone")
+    text = run(*words, "--caption", "Two <nets>").stdout
+    assert text.startswith("<!DOCTYPE html>")
+    assert "<caption>Two &lt;nets&gt;</caption>" in text
+    assert text.isascii()
+    assert "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--standalone", "--standalone with text"),
+        ("--caption a", "--caption with text"),
+        ("--label a --format html", "--label with html"),
+        ("--label a{b --format latex", "'a{b' is not a label"),
+        ("--rows flop", "'flop' is not a total"),
+        ("--title resnet5=a", "'resnet5' is not a column"),
+        ("--title resnet50", "'resnet50' is not a title"),
+    ],
+)
+def test_what_a_format_has_not_is_refused(words: str, message: str) -> None:
+    result = run("table", "resnet50", *words.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "help:" in result.stderr

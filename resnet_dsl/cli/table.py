@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from resnet_dsl.cli.options import input_option, json_option, set_option, specs_argument
+from resnet_dsl.cli.options import json_option, set_option, specs_argument
 from resnet_dsl.cli.output import can_print, show_json, show_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from resnet_dsl.render.paper_table import Format
+    from resnet_dsl.report.table_rows import Total
 
 _FORMATS = ("text", "markdown", "latex", "csv", "html")
 
@@ -24,29 +27,74 @@ _FORMATS = ("text", "markdown", "latex", "csv", "html")
     show_default=True,
     help="How the table is printed.",
 )
-@input_option
+@click.option("--standalone", is_flag=True, help="HTML as a whole page.")
+@click.option("--caption", metavar="TEXT", help="A caption, in LaTeX and on a page of HTML.")
+@click.option("--label", metavar="NAME", help="A label for \\ref, in LaTeX: tab:networks.")
+@click.option(
+    "--rows",
+    metavar="TOTALS",
+    default="macs",
+    show_default=True,
+    help="The rows below, separated by commas: macs, params, layers, receptive_field.",
+)
+@click.option(
+    "--title",
+    "titles",
+    metavar="NAME=TEXT",
+    multiple=True,
+    help="The title of a column: resnet50=ResNet-50. May be repeated.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    help="The size of an image: 512, 512x384 or 3x512x512. Repeated, FLOPs have a row for each.",
+)
 @set_option
 @json_option
-def table(
-    specs: tuple[str, ...],
-    format: Format,
-    input: str | None,
-    overrides: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def table(specs: tuple[str, ...], format: Format, as_json: bool, rows: str, **options: Any) -> None:
     """Table 1 of the paper for any specs: a column for each, stage by stage.
 
     \b
     Example:
       resnet-dsl table resnet18 resnet34 paper/resnet50 paper/resnet101 paper/resnet152
-      resnet-dsl table resnet50 resnext50_32x4d --format latex
+      resnet-dsl table resnet50 resnext50_32x4d --format latex --caption "Two networks"
+      resnet-dsl table resnet50 --rows macs,params --input 224 --input 288
     """
     from resnet_dsl.render.paper_table import typeset
     from resnet_dsl.render.text_table import MARKS
     from resnet_dsl.report.table_rows import table
 
-    paper_table = table(specs, input, overrides)
+    paper_table = table(
+        specs,
+        overrides=options.pop("overrides"),
+        inputs=options.pop("inputs"),
+        rows=_totals(rows),
+        titles=dict(map(_title, options.pop("titles"))),
+    )
     if as_json:
         show_json(paper_table)
     else:
-        show_text(typeset(paper_table, format, plain=not can_print(MARKS)))
+        show_text(typeset(paper_table, format, plain=not can_print(MARKS), **options))
+
+
+def _totals(text: str) -> Sequence[Total]:
+    from resnet_dsl.diagnostics import fail, nearest
+    from resnet_dsl.report.table_rows import Total
+
+    known: tuple[Total, ...] = get_args(Total)
+    chosen = [word.strip().lower().replace(" ", "_") for word in text.split(",")]
+    for word in chosen:
+        if word not in known:
+            help = f"write {nearest(word, known) or ', '.join(known)}"
+            raise fail("value", f"{word!r} is not a total", help=help)
+    return [total for word in chosen for total in known if total == word]
+
+
+def _title(text: str) -> tuple[str, str]:
+    from resnet_dsl.diagnostics import fail
+
+    name, given, title = text.partition("=")
+    if not given or not name or not title:
+        raise fail("value", f"{text!r} is not a title", help="write resnet50=ResNet-50")
+    return name, title

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv as comma_separated
 from io import StringIO
 
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT
+from resnet_dsl.render.table_cells import LAYER, OUTPUT, total_name
 from resnet_dsl.report.table_rows import PaperTable, item_text
 
 
@@ -22,5 +22,5 @@ def csv(table: PaperTable) -> str:
     for row in table.rows:
         cells = ("; ".join(map(item_text, cell)) for cell in row.cells)
         writer.writerow([row.layer, row.output, *cells])
-    writer.writerow([FLOPS, "", *table.macs])
+    writer.writerows([total_name(row), "", *row.values] for row in table.totals)
     return file.getvalue().removesuffix("\n")

@@ -7,8 +7,15 @@ from html import escape
 from typing import Final
 
 from resnet_dsl.notation.terms import Row
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
-from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
+from resnet_dsl.render.table_cells import (
+    LAYER,
+    OUTPUT,
+    branches,
+    stacked,
+    total_digits,
+    total_name,
+)
+from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable, TotalRow
 
 _TABLE: Final = "border-collapse: collapse; text-align: center"
 _CELL: Final = "border: 1px solid; padding: 0.3em 0.8em"
@@ -27,15 +34,37 @@ def html(table: PaperTable) -> str:
     <table style="border-collapse: collapse; text-align: center">
     """
     heads = "".join(_cell(escape(head), "th") for head in (LAYER, OUTPUT, *table.networks))
-    costs = "".join(map(_cell, [FLOPS, "", *map(_flops, table.macs)]))
     lines = [
         f'<table style="{_TABLE}">',
         f"<thead><tr>{heads}</tr></thead>",
         "<tbody>",
         *(line for row in table.rows for line in _row(row, len(table.networks))),
-        f"<tr>{costs}</tr>",
+        *map(_total, table.totals),
         "</tbody>",
         "</table>",
+    ]
+    return "\n".join(lines).encode("ascii", "xmlcharrefreplace").decode()
+
+
+_PAGE: Final = (
+    ":root{color-scheme:light dark;font-family:Helvetica,Arial,sans-serif}"
+    "body{margin:2em auto;max-width:max-content;padding:0 1em}"
+    "@media print{body{margin:0}table{font-size:9pt}}"
+)
+
+
+def page(table: PaperTable, caption: str | None = None) -> str:
+    """The table as a whole page."""
+    title = escape(caption or f"Table 1 for {', '.join(table.networks)}")
+    body = html(table).replace(">", f"><caption>{title}</caption>", 1) if caption else html(table)
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        f'<head><meta charset="utf-8"><title>{title}</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{_PAGE}</style></head>",
+        f"<body><main>{body}</main></body>",
+        "</html>",
     ]
     return "\n".join(lines).encode("ascii", "xmlcharrefreplace").decode()
 
@@ -79,8 +108,12 @@ def _block(block: Row) -> str:
     return f'<div style="{_BLOCK}">{"".join(columns)}</div>'
 
 
-def _flops(macs: int) -> str:
-    digits, exponent = flops(macs)
+def _total(row: TotalRow) -> str:
+    numbers = (_number(*digits) for digits in total_digits(row))
+    return f"<tr>{''.join(map(_cell, [total_name(row), '', *numbers]))}</tr>"
+
+
+def _number(digits: str, exponent: str) -> str:
     return f"{digits}×10<sup>{exponent}</sup>" if exponent else digits
 
 

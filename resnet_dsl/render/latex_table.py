@@ -8,7 +8,14 @@ from itertools import zip_longest
 from typing import Final
 
 from resnet_dsl.notation.terms import Row
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
+from resnet_dsl.render.table_cells import (
+    LAYER,
+    OUTPUT,
+    branches,
+    stacked,
+    total_digits,
+    total_name,
+)
 from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
 
 _BREAK: Final = r" \\ "
@@ -34,11 +41,27 @@ def latex(table: PaperTable) -> str:
     """
     count = len(table.networks)
     heads = [LAYER, OUTPUT, *map(escaped, table.networks)]
-    costs = [rf"\multicolumn{{2}}{{c|}}{{{FLOPS}}}", *map(_flops, table.macs)]
-    lines = [_line(heads), *(_row(row, count) for row in table.rows), _line(costs)]
+    totals = [
+        [
+            rf"\multicolumn{{2}}{{c|}}{{{total_name(row)}}}",
+            *(_number(*d) for d in total_digits(row)),
+        ]
+        for row in table.totals
+    ]
+    lines = [_line(heads), *(_row(row, count) for row in table.rows), *map(_line, totals)]
     return "\n\\hline\n".join(
         [rf"\begin{{tabular}}{{{'|'.join('c' * len(heads))}}}", *lines, r"\end{tabular}"]
     )
+
+
+def floating(table: PaperTable, caption: str | None, label: str | None) -> str:
+    """The table in a `table*` that floats, with a caption above and a label."""
+    lines = [r"\begin{table*}", r"\centering"]
+    if caption:
+        lines.append(rf"\caption{{{escaped(caption)}}}")
+    if label:
+        lines.append(rf"\label{{{label}}}")
+    return "\n".join([*lines, latex(table), r"\end{table*}"])
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -81,8 +104,7 @@ def _block(block: Row) -> str:
     return rf"$\left[{array}\right]{times}$"
 
 
-def _flops(macs: int) -> str:
-    digits, exponent = flops(macs)
+def _number(digits: str, exponent: str) -> str:
     return rf"{digits}$\times$10$^{{{exponent}}}$" if exponent else digits
 
 

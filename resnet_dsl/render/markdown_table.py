@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 
 from resnet_dsl.notation.printed import format_row
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, flops, spelled_out, stacked
+from resnet_dsl.render.table_cells import (
+    LAYER,
+    OUTPUT,
+    spelled_out,
+    stacked,
+    total_digits,
+    total_name,
+)
 from resnet_dsl.report.table_rows import Item, PaperTable
 
 
@@ -26,8 +33,11 @@ def markdown(table: PaperTable) -> str:
         ]
         for row in table.rows
     ]
-    costs = [FLOPS, "", *map(_flops, table.macs)]
-    return "\n".join(map(_line, [heads, ["---"] * len(heads), *rows, costs]))
+    totals = [
+        [total_name(row), "", *(_number(*digits) for digits in total_digits(row))]
+        for row in table.totals
+    ]
+    return "\n".join(map(_line, [heads, ["---"] * len(heads), *rows, *totals]))
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -44,8 +54,7 @@ def _item(item: Item) -> str:
     return block.replace("], [", "],<br>[")
 
 
-def _flops(macs: int) -> str:
-    digits, exponent = flops(macs)
+def _number(digits: str, exponent: str) -> str:
     return f"{digits}&times;10<sup>{exponent}</sup>" if exponent else digits
 
 

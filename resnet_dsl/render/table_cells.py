@@ -8,7 +8,7 @@ from typing import Final
 
 from resnet_dsl.notation.printed import format_layer
 from resnet_dsl.notation.terms import Row
-from resnet_dsl.report.table_rows import Cell, PaperRow
+from resnet_dsl.report.table_rows import Cell, PaperRow, Total, TotalRow
 
 LAYER: Final = "layer name"
 OUTPUT: Final = "output size"
@@ -28,6 +28,30 @@ def flops(macs: int) -> tuple[str, str]:
         return str(macs), ""
     digits, _, exponent = Decimal(f"{macs:.2e}").to_eng_string().partition("E+")
     return digits, exponent
+
+
+_TOTALS: Final[dict[Total, str]] = {
+    "macs": FLOPS,
+    "params": "params",
+    "layers": "layers",
+    "receptive_field": "receptive field",
+}
+
+
+def total_name(row: TotalRow) -> str:
+    """The heading of a row of totals.
+
+    >>> total_name(TotalRow("macs", "288x288", (1,)))
+    'FLOPs at 288x288'
+    """
+    return _TOTALS[row.total] + (f" at {row.input}" if row.input else "")
+
+
+def total_digits(row: TotalRow) -> list[tuple[str, str]]:
+    """The totals of a row: three digits and a power of ten for FLOPs and params, else all."""
+    if row.total in {"macs", "params"}:
+        return [flops(value) for value in row.values]
+    return [(f"{value:,}", "") for value in row.values]
 
 
 def spelled_out(layer: str) -> str:

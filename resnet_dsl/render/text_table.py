@@ -8,7 +8,14 @@ from typing import Final, NamedTuple, TypeAlias
 
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.grid import RULE, column_widths, padded
-from resnet_dsl.render.table_cells import FLOPS, LAYER, OUTPUT, branches, flops, stacked
+from resnet_dsl.render.table_cells import (
+    LAYER,
+    OUTPUT,
+    branches,
+    stacked,
+    total_digits,
+    total_name,
+)
 from resnet_dsl.report.table_rows import Cell, PaperTable
 
 
@@ -54,12 +61,13 @@ def text(table: PaperTable, *, plain: bool = False) -> str:
     for row in table.rows:
         bands = [[_cell(stacked(cell, row), marks) for cell in band] for band in row.bands]
         rows.append(_Row(row.layer, row.output, bands))
-    rows.append(_Row(FLOPS, "", [[[_flops(macs, marks)] for macs in table.macs]]))
+    for total in table.totals:
+        cells = [[_number(*digits, marks)] for digits in total_digits(total)]
+        rows.append(_Row(total_name(total), "", [cells]))
     return "\n".join(_drawn(rows, marks.rule))
 
 
-def _flops(macs: int, marks: _Marks) -> str:
-    digits, exponent = flops(macs)
+def _number(digits: str, exponent: str, marks: _Marks) -> str:
     return f"{digits}{marks.times}10^{exponent}" if exponent else digits
 
 

@@ -11,7 +11,7 @@ auxiliary classifiers stand in the specs alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import merge
@@ -19,12 +19,14 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.ir import Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import BlurPool, Conv, HeadLayer, Pool, Row, ZeroPad
-from resnet_dsl.report.analysis import Analysis, PartAnalysis, analysis_of
+from resnet_dsl.report.analysis import Analysis, PartAnalysis, analysis_of, analyze
+from resnet_dsl.report.summaries import summary
 from resnet_dsl.sources.resolve import Source, with_spec
 
 Item: TypeAlias = str | Row
@@ -55,40 +57,94 @@ class PaperRow:
         return (*spanning, own) if any(own) else spanning
 
 
+Total: TypeAlias = Literal["macs", "params", "layers", "receptive_field"]
+
+
+class TotalRow(NamedTuple):
+    """A number of each network, below the others; `input` is there where there are several."""
+
+    total: Total
+    input: str | None
+    values: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperTable:
-    """The rows, and of each network its name, the size of its images and its MACs."""
+    """The rows, and of each network its title, the size of its images, its MACs, and totals."""
 
     networks: tuple[str, ...]
     inputs: tuple[Shape, ...]
     rows: tuple[PaperRow, ...]
     macs: tuple[int, ...]
+    totals: tuple[TotalRow, ...]
 
 
 def table(
-    sources: Iterable[Source], input: Input | None = None, overrides: Sequence[str] = ()
+    sources: Iterable[Source],
+    input: Input | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    inputs: Sequence[Input] = (),
+    rows: Sequence[Total] = ("macs",),
+    titles: Mapping[str, str] | None = None,
 ) -> PaperTable:
-    """Table 1 for paths, zoo names, Specs or Networks, at their own inputs or at another one.
+    """Table 1 for paths, zoo names, Specs or Networks, at their own inputs or at others.
 
     Networks share a row where the stage's name and the size of its maps agree. Each column reads
-    from top to bottom; between rows that are shared, larger maps come first. Raises `SpecError`
-    where a source is not a network, cannot take the input, or has no spec.
+    from top to bottom; between rows that are shared, larger maps come first. `rows` are the totals
+    below, and `titles` those of columns, by what they would be. With several `inputs`,
+    the maps are those of the first, and totals that depend on the size have a row for each. Raises
+    `SpecError` where a source is not a network, cannot take an input, or has no spec, and where a
+    title is that of no column.
     """
-    names, analyses, rows = [], list[Analysis](), list[_Row]()
-    for i, source in enumerate(sources):
-        resolved = with_spec(source, overrides, input)
+    chosen = list(sources)
+    sizes: Sequence[Input | None] = inputs or [input]
+    names, analyses, placed = [], list[Analysis](), list[_Row]()
+    for i, source in enumerate(chosen):
+        resolved = with_spec(source, overrides, sizes[0])
         assert resolved.spec is not None
         analyses.append(analysis_of(resolved))
         typed = str(source) if isinstance(source, str | Path) else f"network {i + 1}"
         names.append(resolved.name or typed)
-        rows = _joined(rows, _column(i, resolved.spec, analyses[i]))
-    stem = _stem_name(rows)
+        placed = _joined(placed, _column(i, resolved.spec, analyses[i]))
+    stem = _stem_name(placed)
     return PaperTable(
-        networks=tuple(names),
+        networks=_titled(names, titles or {}),
         inputs=tuple(analysis.input for analysis in analyses),
-        rows=tuple(_paper_row(row, stem, len(analyses)) for row in rows),
+        rows=tuple(_paper_row(row, stem, len(analyses)) for row in placed),
         macs=tuple(analysis.macs for analysis in analyses),
+        totals=tuple(_totals(chosen, sizes, overrides, rows, analyses)),
     )
+
+
+def _titled(names: Sequence[str], titles: Mapping[str, str]) -> tuple[str, ...]:
+    for name in titles:
+        if name not in names:
+            guess = nearest(name, names)
+            help = f"did you mean {guess}?" if guess else f"columns: {', '.join(names)}"
+            raise fail("value", f"{name!r} is not a column", help=help)
+    return tuple(titles.get(name, name) for name in names)
+
+
+def _totals(
+    sources: Sequence[Source],
+    sizes: Sequence[Input | None],
+    overrides: Sequence[str],
+    rows: Sequence[Total],
+    analyses: Sequence[Analysis],
+) -> Iterator[TotalRow]:
+    """A row for each total, and for each size of image where it depends on that."""
+    for total in rows:
+        if total == "receptive_field":
+            fields = (summary(source, sizes[0], overrides) for source in sources)
+            yield TotalRow(total, None, tuple(each.receptive_field for each in fields))
+        elif total != "macs" or len(sizes) == 1:
+            yield TotalRow(total, None, tuple(getattr(each.cost, total) for each in analyses))
+        else:
+            for size in sizes:
+                sized = [analyze(source, size, overrides) for source in sources]
+                shown = {f"{each.input.height}x{each.input.width}" for each in sized}
+                yield TotalRow(total, " or ".join(sorted(shown)), tuple(x.macs for x in sized))
 
 
 class _Place(NamedTuple):
