@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from resnet_dsl.sources.new_variant import new
     from resnet_dsl.sources.resolve import Source, check
     from resnet_dsl.sources.specs import dump, dumps, load, loads
+    from resnet_dsl.sources.zoo_entries import ZooEntry, zoo_entries
 
 __all__ = [
     "Analysis",
@@ -67,6 +68,7 @@ __all__ = [
     "SpecWarning",
     "Summary",
     "Trace",
+    "ZooEntry",
     "analyze",
     "blocks",
     "build",
@@ -90,6 +92,7 @@ __all__ = [
     "table",
     "trace",
     "zoo",
+    "zoo_entries",
 ]
 
 _LAZY: Final = {
@@ -109,6 +112,7 @@ _LAZY: Final = {
     "sources.lifted": ("Converted", "Lifted"),
     "sources.new_variant": ("new",),
     "sources.resolve": ("check",),
+    "sources.zoo_entries": ("ZooEntry", "zoo_entries"),
     "sources.specs": ("dump", "dumps", "load", "loads"),
 }
 """Names that are imported when they are first used: a command needs one of these modules, and says

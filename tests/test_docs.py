@@ -119,6 +119,7 @@ JSON = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
         "table resnet18 lenet5",
         "diff resnet18 resnet34",
         "blocks resnet50",
+        "zoo",
         pytest.param("build lenet5 --meta", marks=pytest.mark.torch),
     ],
 )

@@ -89,6 +89,18 @@ def show_grid(lines: Sequence[str]) -> None:
     show_text(text if can_print(RULE) else text.replace(RULE, "-"))
 
 
+def show_pages(lines: Sequence[str]) -> None:
+    """The lines of a `grid`; on a terminal that has fewer, by $PAGER, as git does."""
+    import shutil
+
+    if not sys.stdout.isatty() or len(lines) < shutil.get_terminal_size().lines:
+        show_grid(lines)
+        return
+    os.environ.setdefault("PAGER", "less")
+    os.environ.setdefault("LESS", "FRSX")
+    click.echo_via_pager(_printable("\n".join(lines)) + "\n")
+
+
 def show_text(text: str) -> None:
     """An answer, on stdout."""
     click.echo(_printable(text))

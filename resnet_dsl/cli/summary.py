@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from resnet_dsl.cli.options import input_option, json_option, set_option, specs_argument
-from resnet_dsl.cli.output import show_grid, show_json
+from resnet_dsl.cli.output import show_grid, show_json, show_text, terminal_width
+from resnet_dsl.diagnostics import cells
 
 
 @click.command(short_help="Parameters, MACs, memory and receptive field of specs.")
@@ -22,30 +25,45 @@ from resnet_dsl.cli.output import show_grid, show_json
 @click.option(
     "--training", is_flag=True, help="The memory of a training step: SGD, Adam; mixed precision."
 )
+@click.option(
+    "--sort",
+    type=click.Choice(
+        ["name", "input", "layers", "params", "buffers", "macs", "activations", "receptive_field"]
+    ),
+    help="A line for each spec, the smallest first.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="A line for each spec, as CSV.")
 @json_option
 def summary(
-    specs: tuple[str, ...],
-    input: str | None,
-    overrides: tuple[str, ...],
-    batch: int,
-    training: bool,
-    as_json: bool,
+    specs: tuple[str, ...], sort: str | None, as_csv: bool, as_json: bool, **options: Any
 ) -> None:
     """Parameters, MACs, memory and receptive field of a spec, part by part; of several specs, side
-    by side.
+    by side, or a line for each where columns do not fit.
 
     \b
     Example:
       resnet-dsl summary resnet50
       resnet-dsl summary resnet18 resnet34 resnet50 --input 512
+      resnet-dsl summary resnet18 resnet34 resnet50 --sort macs --csv
       resnet-dsl summary resnet50 --set block.stride_on=first
       resnet-dsl summary resnet50 --batch 32 --training
     """
-    from resnet_dsl.render.summary_text import summary_lines
+    from resnet_dsl.render.summary_text import (
+        sorted_summaries,
+        summary_csv,
+        summary_lines,
+        turned_lines,
+    )
     from resnet_dsl.report.summaries import summary
 
-    summaries = [summary(spec, input, overrides, batch=batch, training=training) for spec in specs]
+    summaries = [summary(spec, **options) for spec in specs]
     if as_json:
-        show_json(summaries)
+        show_json([each for _, each in sorted_summaries(summaries, specs, sort)])
+    elif as_csv:
+        show_text(summary_csv(summaries, specs, sort))
+    elif sort is not None:
+        show_grid(turned_lines(summaries, specs, sort))
     else:
-        show_grid(summary_lines(summaries, specs, overrides))
+        lines = summary_lines(summaries, specs, options["overrides"])
+        fits = len(specs) == 1 or max(map(cells, lines)) <= terminal_width()
+        show_grid(lines if fits else turned_lines(summaries, specs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from resnet_dsl.report.layer_counts import LayerCounts
 
 
@@ -23,4 +25,22 @@ def arithmetic(counts: LayerCounts) -> list[str]:
         f"not counted: {others}",
         f"all convolutions: {counts.convolutions}; with fully connected layers: {counts.weighted}",
         f"modules as torch prints them: {counts.modules}; without children: {counts.leaf_modules}",
+        *_named(counts),
     ]
+
+
+def _named(counts: LayerCounts) -> list[str]:
+    """What the number in the name counts, where it is not the paper's count."""
+    found = re.search(r"(?<![v\d])\d+", counts.name or "")
+    if found is None or int(found[0]) == counts.layers:
+        return []
+    number, what = int(found[0]), f"the {found[0]} of {counts.name}"
+    once = counts.layers - counts.stem + 1
+    projections = counts.not_counted.get("projections", 0)
+    if number == once:
+        sum = f"1 + {counts.blocks} + {counts.head}"
+        return [f"{what} counts the {counts.stem} convolutions of its stem as one: {sum}"]
+    if number == counts.convolutions:
+        sum = f"{number - counts.blocks - projections} + {counts.blocks} + {projections}"
+        return [f"{what} counts all convolutions, its {projections} projections too: {sum}"]
+    return [f"{what} is none of these counts"]

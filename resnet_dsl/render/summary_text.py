@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from io import StringIO
+from math import prod
 from typing import Final
 
 from resnet_dsl.render.grid import grid
@@ -27,6 +30,55 @@ def summary_lines(
     lines = grid(("part", "output", *HEADINGS), summary_rows(summary), title=title, total=True)
     rest = (key for key in column if key not in {"input", *HEADINGS})
     return [*lines, *(f"{key}: {column[key]}" for key in rest)]
+
+
+SORTS: Final = {
+    "name": "name",
+    "input": "input",
+    "layers": "layers",
+    "params": "params",
+    "buffers": "buffers",
+    "macs": "MACs",
+    "activations": "activations",
+    "receptive_field": "receptive field",
+}
+"""What networks can be ordered by, and what it is called."""
+
+
+def turned_lines(
+    summaries: Sequence[Summary], names: Sequence[str], sort: str | None = None
+) -> list[str]:
+    """A line for each network, in the order given or by a number, the smallest first."""
+    rows = [
+        (name, str(summary.input), *_cells(summary))
+        for name, summary in sorted_summaries(summaries, names, sort)
+    ]
+    return grid(("name", "input", *HEADINGS), rows)
+
+
+def summary_csv(summaries: Sequence[Summary], names: Sequence[str], sort: str | None = None) -> str:
+    """A line for each network, for spreadsheets: every digit, and the keys of JSON."""
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*SORTS, "peak_activation_bytes"])
+    for name, summary in sorted_summaries(summaries, names, sort):
+        numbers = [getattr(summary, key) for key in SORTS if key != "name"]
+        writer.writerow([name, *numbers, summary.peak_activation_bytes])
+    return file.getvalue().removesuffix("\n")
+
+
+def sorted_summaries(
+    summaries: Sequence[Summary], names: Sequence[str], sort: str | None
+) -> list[tuple[str, Summary]]:
+    """Summaries with their names, by a key of `SORTS`; equal ones stay in their order."""
+    named = list(zip(names, summaries, strict=True))
+    if sort is None:
+        return named
+    if sort == "name":
+        return sorted(named, key=lambda pair: pair[0])
+    if sort == "input":
+        return sorted(named, key=lambda pair: prod(pair[1].input))
+    return sorted(named, key=lambda pair: float(getattr(pair[1], sort)))
 
 
 def summary_rows(summary: Summary) -> list[tuple[str, ...]]:
