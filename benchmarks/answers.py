@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import tests.pytorch.conftest  # noqa: F401  # torchvision's import beside a CPU build of torch
 from resnet_dsl import analyze
-from resnet_dsl.report.summaries import summary
+from resnet_dsl.answers.summaries import summary
 from tests.pytorch.reference import reference
 
 ROUNDS = 15

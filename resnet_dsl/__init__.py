@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from resnet_dsl.answers.analysis import Analysis, analyze
+    from resnet_dsl.answers.block_costs import RowBlocks, blocks
+    from resnet_dsl.answers.differences import Diff
+    from resnet_dsl.answers.layer_counts import LayerCounts, layers
+    from resnet_dsl.answers.summaries import Summary, summary
+    from resnet_dsl.answers.table_rows import PaperTable, table
+    from resnet_dsl.answers.tracing import Trace, trace
     from resnet_dsl.elaboration import elaborate
     from resnet_dsl.language.fields import Input
     from resnet_dsl.language.json_schema import schema
@@ -38,13 +45,6 @@ if TYPE_CHECKING:
     from resnet_dsl.reader.layout import format_text
     from resnet_dsl.recovery import recover
     from resnet_dsl.render.drawing import Drawing, draw
-    from resnet_dsl.report.analysis import Analysis, analyze
-    from resnet_dsl.report.block_costs import RowBlocks, blocks
-    from resnet_dsl.report.differences import Diff
-    from resnet_dsl.report.layer_counts import LayerCounts, layers
-    from resnet_dsl.report.summaries import Summary, summary
-    from resnet_dsl.report.table_rows import PaperTable, table
-    from resnet_dsl.report.tracing import Trace, trace
     from resnet_dsl.sources.lifted import Converted, Lifted
     from resnet_dsl.sources.new_variant import new
     from resnet_dsl.sources.resolve import Source, check
@@ -102,13 +102,13 @@ _LAZY: Final = {
     "reader.layout": ("format_text",),
     "recovery": ("recover",),
     "render.drawing": ("Drawing", "draw"),
-    "report.analysis": ("Analysis", "analyze"),
-    "report.block_costs": ("RowBlocks", "blocks"),
-    "report.differences": ("Diff",),
-    "report.layer_counts": ("LayerCounts", "layers"),
-    "report.summaries": ("Summary", "summary"),
-    "report.table_rows": ("PaperTable", "table"),
-    "report.tracing": ("Trace", "trace"),
+    "answers.analysis": ("Analysis", "analyze"),
+    "answers.block_costs": ("RowBlocks", "blocks"),
+    "answers.differences": ("Diff",),
+    "answers.layer_counts": ("LayerCounts", "layers"),
+    "answers.summaries": ("Summary", "summary"),
+    "answers.table_rows": ("PaperTable", "table"),
+    "answers.tracing": ("Trace", "trace"),
     "sources.lifted": ("Converted", "Lifted"),
     "sources.new_variant": ("new",),
     "sources.resolve": ("check",),
@@ -282,7 +282,7 @@ def diff(
     """
     from dataclasses import replace
 
-    from resnet_dsl.report.differences import diff
+    from resnet_dsl.answers.differences import diff
     from resnet_dsl.sources.resolve import is_lifted_source
 
     sources, notes, labels = [a, b], list[str](), list(names or (None, None))

@@ -21,7 +21,10 @@ from resnet_dsl.language.spec import Expect
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = {"fmt": "format_text"}
 PRINTED = {
+    "as_csv",
     "as_json",
+    "caption",
+    "every",
     "form",
     "fix",
     "format",
@@ -29,7 +32,10 @@ PRINTED = {
     "write",
     "verify",
     "help",
+    "label",
     "meta",
+    "sort",
+    "standalone",
     "weights",
     "device",
 }
@@ -53,7 +59,10 @@ def test_a_command_and_its_function_have_the_same_arguments(command: str) -> Non
     click_command = main.get_command(click.Context(main), command)
     assert click_command is not None
     options = {str(parameter.name) for parameter in click_command.params} - PRINTED
-    parameters = set(inspect.signature(function_of(command)).parameters) - {"names"}
+    parameters = set(inspect.signature(function_of(command)).parameters) - {
+        "names",
+        "inputs",
+    }  # --input repeated
     assert {re.sub("^specs?$", "source", name) for name in options} == {
         re.sub("^sources$", "source", name) for name in parameters
     }
@@ -93,15 +102,13 @@ IDENTIFIERS = {"found", "pace", "paces", "paced", "carrier", "manner", "aside", 
 IDENTIFIERS |= {
     "one",
     "made",
-    "page",
-    "pages",
     "said",
     "sayable",
     "unsayable",
     "DoubtError",
     "_Rehearsal",
 }
-WORDS = re.compile(r"\b(pages?|unsayable|sayable|in front of|carriers?|a mend)\b")
+WORDS = re.compile(r"\b(unsayable|sayable|in front of|carriers?|a mend)\b")
 PUBLISHED = {"CHANGELOG.md", "test_api.py"}  # the list itself, and what was renamed
 SOURCES = [
     path

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from resnet_dsl import Spec, ir, load, loads, zoo
+from resnet_dsl.answers.block_costs import BlockCost, RowBlocks, blocks
 from resnet_dsl.elaboration import elaboration_of
 from resnet_dsl.folds.count import visit_macs
 from resnet_dsl.folds.shape import Sizes, sized_visits
@@ -20,7 +21,6 @@ from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.notation.printed import format_row
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.block_text import block_lines
-from resnet_dsl.report.block_costs import BlockCost, RowBlocks, blocks
 from tests.command import run
 from tests.specs import chosen
 from tests.strategies import FEW, specs

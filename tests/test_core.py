@@ -124,10 +124,10 @@ def test_specs_are_validated_by_the_core_of_pydantic_alone() -> None:
 # ---------------------------------------------------------------- floors
 
 FLOORS = (
-    ("ir", "diagnostics", "missing_libraries", "notation"),
+    ("ir", "diagnostics", "missing_libraries", "notation", "notebooks"),
     ("language", "reader", "weight_files"),
     ("folds", "naming", "elaboration", "recovery", "sources"),
-    ("report", "checkpoint", "render"),
+    ("answers", "checkpoint", "render"),
     ("pytorch", "cli", "__init__", "__main__"),
 )
 """From the ground up: a part uses those of its floor and below, in no circle, and none above."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resnet_dsl import Spec, loads
-from resnet_dsl.report.differences import Diff, diff
+from resnet_dsl.answers.differences import Diff, diff
 from tests.command import run
 
 

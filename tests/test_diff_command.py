@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resnet_dsl import SpecError
-from resnet_dsl.report.differences import diff
+from resnet_dsl.answers.differences import diff
 from tests.command import run
 
 

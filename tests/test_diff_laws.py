@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from resnet_dsl import Spec, elaborate, load, zoo
-from resnet_dsl.report.differences import diff
+from resnet_dsl.answers.differences import diff
 from tests.strategies import FEW, specs
 
 NEIGHBOURS = list(pairwise(zoo()))

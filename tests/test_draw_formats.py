@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from resnet_dsl import draw, ir, loads
+from resnet_dsl.answers.diagrams import boxes_of
 from resnet_dsl.render.drawing import Style
 from resnet_dsl.render.drawing.graph_text import graph
 from resnet_dsl.render.drawing.themes import Theme, paint
-from resnet_dsl.report.diagrams import boxes_of
 from resnet_dsl.sources.resolve import resolve
 from tests.test_draw import SHOWN, SVG, labels_of, parsed, visits
 

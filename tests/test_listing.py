@@ -136,5 +136,5 @@ def test_the_number_of_a_name_is_explained() -> None:
 def test_every_sum_is_the_number_of_its_name() -> None:
     for name in zoo():
         for line in arithmetic(layers(name)):
-            if found := re.match(r"the (\d+) of .*: ([\d+ ]+)$", line):
-                assert sum(map(int, found[2].split(" + "))) == int(found[1]), line
+            if match := re.match(r"the (\d+) of .*: ([\d+ ]+)$", line):
+                assert sum(map(int, match[2].split(" + "))) == int(match[1]), line

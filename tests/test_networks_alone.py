@@ -21,6 +21,7 @@ from resnet_dsl import (
     trace,
     zoo,
 )
+from resnet_dsl.answers import block_costs
 from resnet_dsl.cli import main
 from resnet_dsl.elaboration import Elaboration, elaboration_of
 from resnet_dsl.ir import (
@@ -36,7 +37,6 @@ from resnet_dsl.ir import (
 )
 from resnet_dsl.naming import NAMINGS, NamingError, leaf_names, state_keys
 from resnet_dsl.recovery import network_spec
-from resnet_dsl.report import block_costs
 from resnet_dsl.sources import resolve
 from tests.networks import CONV, IMAGE, NORM, UNSUPPORTED
 

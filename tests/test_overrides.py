@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet_dsl import Spec, SpecError, elaborate, load, loads
-from resnet_dsl.report.summaries import summary
+from resnet_dsl.answers.summaries import summary
 from resnet_dsl.sources.resolve import resolve
 from tests.command import run
 

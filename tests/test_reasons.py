@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from resnet_dsl import load, loads, zoo
+from resnet_dsl.answers.tracing import TraceLine, trace
 from resnet_dsl.notation.terms import Dropout, DropPath
-from resnet_dsl.report.tracing import TraceLine, trace
 from tests.specs import chosen
 
 BROUGHT = {"batchnorm", "groupnorm", "evonorm", "frn", "relu", "tanh", "silu", "add", "concat"}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, load, loads
+from resnet_dsl.answers.layer_counts import layers
+from resnet_dsl.answers.summaries import summary
 from resnet_dsl.folds.field import receptive_field
 from resnet_dsl.folds.memory import peak_activations
 from resnet_dsl.render.layer_count_text import arithmetic
-from resnet_dsl.report.layer_counts import layers
-from resnet_dsl.report.summaries import summary
 from tests.command import run
 
 # Araujo et al. 2019, table 1, for v1: 483, 1027 and 1507; one stride later for v1.5

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from resnet_dsl import Spec, analyze, load, loads
+from resnet_dsl.answers.table_rows import PaperRow, PaperTable, item_text, table
 from resnet_dsl.ir import Shape
 from resnet_dsl.notation.parse_layer import parse_layer
 from resnet_dsl.notation.parse_row import parse_row
 from resnet_dsl.notation.printed import format_layer
 from resnet_dsl.notation.terms import HeadLayer, Pool, Row
 from resnet_dsl.render.table_cells import flops
-from resnet_dsl.report.table_rows import PaperRow, PaperTable, item_text, table
 from tests.command import run
 from tests.tables import FIVE, MIXED, ROWS
 

@@ -16,12 +16,12 @@ from xml.etree import ElementTree
 import pytest
 
 from resnet_dsl import analyze, loads
+from resnet_dsl.answers.table_rows import PaperTable, table
 from resnet_dsl.notation.parse_row import parse_row
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.json_data import json_data
 from resnet_dsl.render.paper_table import typeset
 from resnet_dsl.render.table_cells import flops
-from resnet_dsl.report.table_rows import PaperTable, table
 from tests.command import run
 from tests.tables import FIVE, MIXED, ROWS
 

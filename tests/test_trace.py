@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from resnet_dsl import SpecError, analyze, elaborate, load, loads
+from resnet_dsl.answers.tracing import trace
 from resnet_dsl.folds.field import receptive_field
-from resnet_dsl.report.tracing import trace
 from tests.command import run
 
 LISTINGS = Path(__file__).parent / "listings"

@@ -25,8 +25,8 @@ def blocks(
       resnet-dsl blocks resnet50
       resnet-dsl blocks resnext50_32x4d --stage conv4_x
     """
+    from resnet_dsl.answers.block_costs import blocks
     from resnet_dsl.render.block_text import block_lines
-    from resnet_dsl.report.block_costs import blocks
 
     rows = blocks(spec, input, overrides, stage=stage)
     if as_json:

@@ -21,8 +21,8 @@ def layers(spec: str, input: str | None, overrides: tuple[str, ...], as_json: bo
       resnet-dsl layers resnet18
       resnet-dsl layers cifar/wrn28_10
     """
+    from resnet_dsl.answers.layer_counts import layers
     from resnet_dsl.render.layer_count_text import arithmetic
-    from resnet_dsl.report.layer_counts import layers
 
     counts = layers(spec, overrides, input)
     if as_json:

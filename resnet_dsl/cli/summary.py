@@ -48,13 +48,13 @@ def summary(
       resnet-dsl summary resnet50 --set block.stride_on=first
       resnet-dsl summary resnet50 --batch 32 --training
     """
+    from resnet_dsl.answers.summaries import summary
     from resnet_dsl.render.summary_text import (
         sorted_summaries,
         summary_csv,
         summary_lines,
         turned_lines,
     )
-    from resnet_dsl.report.summaries import summary
 
     summaries = [summary(spec, **options) for spec in specs]
     if as_json:

@@ -12,8 +12,8 @@ from resnet_dsl.cli.output import can_print, show_json, show_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from resnet_dsl.answers.table_rows import Total
     from resnet_dsl.render.paper_table import Format
-    from resnet_dsl.report.table_rows import Total
 
 _FORMATS = ("text", "markdown", "latex", "csv", "html")
 
@@ -46,7 +46,6 @@ _FORMATS = ("text", "markdown", "latex", "csv", "html")
 )
 @click.option(
     "--input",
-    "inputs",
     multiple=True,
     help="The size of an image: 512, 512x384 or 3x512x512. Repeated, FLOPs have a row for each.",
 )
@@ -61,14 +60,14 @@ def table(specs: tuple[str, ...], format: Format, as_json: bool, rows: str, **op
       resnet-dsl table resnet50 resnext50_32x4d --format latex --caption "Two networks"
       resnet-dsl table resnet50 --rows macs,params --input 224 --input 288
     """
+    from resnet_dsl.answers.table_rows import table
     from resnet_dsl.render.paper_table import typeset
     from resnet_dsl.render.text_table import MARKS
-    from resnet_dsl.report.table_rows import table
 
     paper_table = table(
         specs,
         overrides=options.pop("overrides"),
-        inputs=options.pop("inputs"),
+        inputs=options.pop("input"),
         rows=_totals(rows),
         titles=dict(map(_title, options.pop("titles"))),
     )
@@ -79,8 +78,8 @@ def table(specs: tuple[str, ...], format: Format, as_json: bool, rows: str, **op
 
 
 def _totals(text: str) -> Sequence[Total]:
+    from resnet_dsl.answers.table_rows import Total
     from resnet_dsl.diagnostics import fail, nearest
-    from resnet_dsl.report.table_rows import Total
 
     known: tuple[Total, ...] = get_args(Total)
     chosen = [word.strip().lower().replace(" ", "_") for word in text.split(",")]

@@ -38,8 +38,8 @@ def trace(
       resnet-dsl trace resnet50 --stage conv3_x --block 1
       resnet-dsl trace resnet18 --set stem.1.pad=0 --set block.shortcut=padding --json
     """
+    from resnet_dsl.answers.tracing import trace
     from resnet_dsl.render.trace_text import trace_lines
-    from resnet_dsl.report.tracing import trace
 
     traced = trace(spec, input, overrides, stage=stage, block=block)
     if as_json:

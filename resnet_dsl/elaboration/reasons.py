@@ -1,7 +1,7 @@
 """Why is a layer there that no term of the spec stands for?
 
 Each rule of the compiler that adds or changes a layer emits its reason where it acts. What a spec
-says itself has no reason. How reasons read is `resnet_dsl.report.reason_text`.
+says itself has no reason. How reasons read is `resnet_dsl.answers.reason_text`.
 """
 
 from __future__ import annotations

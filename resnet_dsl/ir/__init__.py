@@ -66,6 +66,7 @@ from resnet_dsl.ir.norms import FilterResponseNorm as FilterResponseNorm
 from resnet_dsl.ir.norms import GroupNorm as GroupNorm
 from resnet_dsl.ir.norms import InstanceNorm as InstanceNorm
 from resnet_dsl.ir.norms import LayerNorm as LayerNorm
+from resnet_dsl.notebooks import ShownInNotebooks
 
 _IDENTITY: Final = Identity()
 
@@ -111,7 +112,7 @@ class Auxiliary:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Network(ShownInNotebooks):
     """A whole network: layers in order, for images of the size `input`.
 
     `layers` is flat (no `Sequence`, no `Identity` among them), so equal networks compare equal,

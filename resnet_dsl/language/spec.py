@@ -52,6 +52,7 @@ from resnet_dsl.language.validation import (
     ShortForm,
 )
 from resnet_dsl.notation.terms import Conv, Pool, Row
+from resnet_dsl.notebooks import Written
 
 LARGEST_REPEATS: Final = 20_000
 """Blocks in a whole network: more is a slip, not a network."""
@@ -262,8 +263,8 @@ BlockName = Annotated[str, Matching(r"[A-Za-z][A-Za-z0-9_-]{0,63}\.[1-9][0-9]{0,
 """Blocks are named as in He et al. 2015: the second of stage conv4_x is conv4_x.2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spec:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Spec(Written):
     """A whole network as its author wrote it.
 
     A spec built in Python is validated where it is used. Specs are equal when all their keys are,

@@ -10,6 +10,7 @@ from typing import Final
 
 from torch import Tensor
 
+from resnet_dsl.answers.differences import diff
 from resnet_dsl.checkpoint.opened import (
     OpenedFile,
     assert_readable,
@@ -27,7 +28,6 @@ from resnet_dsl.pytorch.building import build_model
 from resnet_dsl.pytorch.modules import Device, DType, Net
 from resnet_dsl.pytorch.stored_tensors import tensors_of
 from resnet_dsl.pytorch.weights import stored_tensors
-from resnet_dsl.report.differences import diff
 from resnet_dsl.sources.lifted import Lifted
 from resnet_dsl.sources.resolve import Resolved
 from resnet_dsl.weight_files.formats import printable

@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from resnet_dsl.answers.analysis import Analysis, analysis_of
+from resnet_dsl.answers.built import Run, Trial, built_record
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import Naming, has_whole_files
@@ -18,8 +20,6 @@ from resnet_dsl.pytorch.building import build_model, usable_device
 from resnet_dsl.pytorch.loading import load_weights
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_weights
-from resnet_dsl.report.analysis import Analysis, analysis_of
-from resnet_dsl.report.built import Run, Trial, built_record
 from resnet_dsl.sources.resolve import Source, resolve
 
 

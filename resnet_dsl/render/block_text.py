@@ -7,8 +7,8 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import Final
 
-from resnet_dsl.report.analysis import sides
-from resnet_dsl.report.block_costs import BlockCost, RowBlocks
+from resnet_dsl.answers.analysis import sides
+from resnet_dsl.answers.block_costs import BlockCost, RowBlocks
 
 _WIDTH: Final = 100
 _EXACT: Final = 256

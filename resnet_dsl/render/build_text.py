@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from resnet_dsl.answers.built import Trial
 from resnet_dsl.render.stage_table import stage_table
-from resnet_dsl.report.built import Trial
 
 
 def build_lines(trial: Trial, title: str, width: float) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv as comma_separated
 from io import StringIO
 
+from resnet_dsl.answers.table_rows import PaperTable, item_text
 from resnet_dsl.render.table_cells import LAYER, OUTPUT, total_name
-from resnet_dsl.report.table_rows import PaperTable, item_text
 
 
 def csv(table: PaperTable) -> str:
     """A cell a network, several rows in it separated by semicolons.
 
-    >>> from resnet_dsl.report.table_rows import table
+    >>> from resnet_dsl.answers.table_rows import table
     >>> print(csv(table(["resnet18"])).splitlines()[2])
     conv2_x,56x56,"3x3 max pool, /2; [[3x3, 64], [3x3, 64]] x 2"
     """

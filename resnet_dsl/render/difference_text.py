@@ -8,8 +8,8 @@ from itertools import chain, repeat
 from textwrap import wrap
 from typing import Final
 
-from resnet_dsl.report.compared_parts import Value
-from resnet_dsl.report.differences import Both, Diff, DifferingKey
+from resnet_dsl.answers.compared_parts import Value
+from resnet_dsl.answers.differences import Both, Diff, DifferingKey
 
 _WIDTH: Final = 100
 _NAMES: Final = {"macs": "MACs", "receptive_field": "receptive field"}

@@ -6,6 +6,7 @@ import re
 from html import escape
 from typing import Final
 
+from resnet_dsl.answers.table_rows import Cell, Item, PaperRow, PaperTable, TotalRow
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.table_cells import (
     LAYER,
@@ -15,7 +16,6 @@ from resnet_dsl.render.table_cells import (
     total_digits,
     total_name,
 )
-from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable, TotalRow
 
 _TABLE: Final = "border-collapse: collapse; text-align: center"
 _CELL: Final = "border: 1px solid; padding: 0.3em 0.8em"
@@ -29,7 +29,7 @@ _BRANCH: Final = "display: inline-block; vertical-align: top; padding: 0 0.4em; 
 def html(table: PaperTable) -> str:
     """The table, a block as lines between its borders, its branches side by side.
 
-    >>> from resnet_dsl.report.table_rows import table
+    >>> from resnet_dsl.answers.table_rows import table
     >>> print(html(table(["resnet18"])).splitlines()[0])
     <table style="border-collapse: collapse; text-align: center">
     """

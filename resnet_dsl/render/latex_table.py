@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
+from resnet_dsl.answers.table_rows import Cell, Item, PaperRow, PaperTable
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.table_cells import (
     LAYER,
@@ -16,7 +17,6 @@ from resnet_dsl.render.table_cells import (
     total_digits,
     total_name,
 )
-from resnet_dsl.report.table_rows import Cell, Item, PaperRow, PaperTable
 
 _BREAK: Final = r" \\ "
 _ESCAPES: Final = str.maketrans(
@@ -35,7 +35,7 @@ _ESCAPES: Final = str.maketrans(
 def latex(table: PaperTable) -> str:
     r"""The table as He et al. 2015 set it.
 
-    >>> from resnet_dsl.report.table_rows import table
+    >>> from resnet_dsl.answers.table_rows import table
     >>> print(latex(table(["resnet18", "resnet34"])).splitlines()[4])
     conv1 & 112$\times$112 & \multicolumn{2}{c}{7$\times$7, 64, stride 2} \\
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from resnet_dsl.report.layer_counts import LayerCounts
+from resnet_dsl.answers.layer_counts import LayerCounts
 
 
 def arithmetic(counts: LayerCounts) -> list[str]:
     """The counts in words, the paper's first.
 
-    >>> from resnet_dsl.report.layer_counts import layers
+    >>> from resnet_dsl.answers.layer_counts import layers
     >>> arithmetic(layers("resnet18"))[0]
     '1 stem + 16 in blocks + 1 fc = 18 layers'
     """
@@ -31,10 +31,10 @@ def arithmetic(counts: LayerCounts) -> list[str]:
 
 def _named(counts: LayerCounts) -> list[str]:
     """What the number in the name counts, where it is not the paper's count."""
-    found = re.search(r"(?<![v\d])\d+", counts.name or "")
-    if found is None or int(found[0]) == counts.layers:
+    match = re.search(r"(?<![v\d])\d+", counts.name or "")
+    if match is None or int(match[0]) == counts.layers:
         return []
-    number, what = int(found[0]), f"the {found[0]} of {counts.name}"
+    number, what = int(match[0]), f"the {match[0]} of {counts.name}"
     once = counts.layers - counts.stem + 1
     projections = counts.not_counted.get("projections", 0)
     if number == once:

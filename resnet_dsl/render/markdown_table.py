@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from resnet_dsl.answers.table_rows import Item, PaperTable
 from resnet_dsl.notation.printed import format_row
 from resnet_dsl.render.table_cells import (
     LAYER,
@@ -14,13 +15,12 @@ from resnet_dsl.render.table_cells import (
     total_digits,
     total_name,
 )
-from resnet_dsl.report.table_rows import Item, PaperTable
 
 
 def markdown(table: PaperTable) -> str:
     """The table as a pipe table; blocks stand in the notation, a layer or a branch a line.
 
-    >>> from resnet_dsl.report.table_rows import table
+    >>> from resnet_dsl.answers.table_rows import table
     >>> print(markdown(table(["resnet18"])).splitlines()[4])
     | conv3_x | 28x28 | [[3x3, 128],<br>[3x3, 128]] x 2 |
     """

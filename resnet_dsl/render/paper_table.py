@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias, assert_never
 
+from resnet_dsl.answers.table_rows import PaperTable
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.render.csv_table import csv
 from resnet_dsl.render.html_table import html, page
 from resnet_dsl.render.latex_table import floating, latex
 from resnet_dsl.render.markdown_table import markdown
 from resnet_dsl.render.text_table import text
-from resnet_dsl.report.table_rows import PaperTable
 
 Format: TypeAlias = Literal["text", "markdown", "latex", "csv", "html"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from resnet_dsl.answers.analysis import Analysis, PartAnalysis, sides
 from resnet_dsl.diagnostics import cells
 from resnet_dsl.render.grid import grid
-from resnet_dsl.report.analysis import Analysis, PartAnalysis, sides
 
 
 class TableRow(NamedTuple):

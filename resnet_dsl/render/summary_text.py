@@ -8,9 +8,9 @@ from io import StringIO
 from math import prod
 from typing import Final
 
+from resnet_dsl.answers.analysis import sides
+from resnet_dsl.answers.summaries import Summary, SummaryPart, TrainingMemory
 from resnet_dsl.render.grid import grid
-from resnet_dsl.report.analysis import sides
-from resnet_dsl.report.summaries import Summary, SummaryPart, TrainingMemory
 
 HEADINGS: Final = ("layers", "params", "buffers", "MACs", "activations", "receptive field")
 

@@ -6,9 +6,9 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from resnet_dsl.answers.table_rows import Cell, PaperRow, Total, TotalRow
 from resnet_dsl.notation.printed import format_layer
 from resnet_dsl.notation.terms import Row
-from resnet_dsl.report.table_rows import Cell, PaperRow, Total, TotalRow
 
 LAYER: Final = "layer name"
 OUTPUT: Final = "output size"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple, TypeAlias
 
+from resnet_dsl.answers.table_rows import Cell, PaperTable
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.grid import RULE, column_widths, padded
 from resnet_dsl.render.table_cells import (
@@ -16,7 +17,6 @@ from resnet_dsl.render.table_cells import (
     total_digits,
     total_name,
 )
-from resnet_dsl.report.table_rows import Cell, PaperTable
 
 
 class _Marks(NamedTuple):
@@ -49,7 +49,7 @@ class _Row(NamedTuple):
 def text(table: PaperTable, *, plain: bool = False) -> str:
     r"""The table for a terminal, or `plain` for one of ASCII alone.
 
-    >>> from resnet_dsl.report.table_rows import table
+    >>> from resnet_dsl.answers.table_rows import table
     >>> print("\n".join(text(table(["resnet50"])).splitlines()[4:8]))
     conv2_x      56x56         3x3 max pool, stride 2
                                ⎡1x1, 64 ⎤

@@ -7,10 +7,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
+from resnet_dsl.answers.tracing import Trace, TraceLine
 from resnet_dsl.render.grid import grid
-from resnet_dsl.report.tracing import Trace, TraceLine
 
-_HEADINGS: Final = (
+HEADINGS: Final = (
     *("path", "op", "kernel", "channels", "stride", "pad", "size"),
     *("params", "MACs", "field", "why"),
 )
@@ -21,8 +21,14 @@ _FEWEST: Final = 3
 
 
 def trace_lines(trace: Trace, title: str, *, folded: bool = False) -> list[str]:
-    """The lines of the grid, a row for each layer; `folded`, equal blocks in a row are one, and a
-    line says how many follow."""
+    """The lines of the grid, a row for each layer or, `folded`, for each run of equal blocks."""
+    rows = trace_rows(trace, folded=folded)
+    return grid(HEADINGS, rows, title=title, left=(0, 1, len(HEADINGS) - 1))
+
+
+def trace_rows(trace: Trace, *, folded: bool = False) -> list[tuple[str, ...]]:
+    """A row for each layer; `folded`, equal blocks in a row are one, and a line says how many
+    follow."""
     rows: list[tuple[str, ...]] = []
     for run in _runs(trace.lines):
         first, *others = run
@@ -31,7 +37,7 @@ def trace_lines(trace: Trace, title: str, *, folded: bool = False) -> list[str]:
             rows.append(_fold(others))
         else:
             rows += (_cells(line) for block in others for line in block)
-    return grid(_HEADINGS, rows, title=title, left=(0, 1, len(_HEADINGS) - 1))
+    return rows
 
 
 def _runs(lines: Sequence[TraceLine]) -> Iterator[list[list[TraceLine]]]:

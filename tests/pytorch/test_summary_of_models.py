@@ -11,9 +11,9 @@ from torch._ops import OpOverload
 from torch.fx import Node
 
 from resnet_dsl import build, elaborate, load, zoo
+from resnet_dsl.answers.layer_counts import layers
+from resnet_dsl.answers.summaries import summary
 from resnet_dsl.folds.memory import peak_activations
-from resnet_dsl.report.layer_counts import layers
-from resnet_dsl.report.summaries import summary
 from tests.specs import chosen
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never, get_args
 
+from resnet_dsl.answers.diagrams import Column, boxes_of, compared, description
+from resnet_dsl.answers.drawn_network import Detail, block_column, column_of
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.ir import Network
@@ -20,8 +22,6 @@ from resnet_dsl.render.drawing.pieces import Joins
 from resnet_dsl.render.drawing.scene import Scene
 from resnet_dsl.render.drawing.svg import MILLIMETRES, svg
 from resnet_dsl.render.drawing.themes import Theme
-from resnet_dsl.report.diagrams import Column, boxes_of, compared, description
-from resnet_dsl.report.drawn_network import Detail, block_column, column_of
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
 Style: TypeAlias = Literal["figure3", "stages", "maps"]
@@ -55,18 +55,18 @@ class Drawing:
     @property
     def scene(self) -> Scene:
         """The shapes of the figure."""
-        said = description(self.columns)
+        text = description(self.columns)
         match self.style:
             case None:
-                return block_scene(self.columns[0], self.title, said)
+                return block_scene(self.columns[0], self.title, text)
             case "figure3":
                 compares = any(column.changed is not None for column in self.columns)
                 joins: Joins = "labelled arcs" if compares else "arcs"
-                return columns_scene(self.columns, joins, self.title, said)
+                return columns_scene(self.columns, joins, self.title, text)
             case "stages":
-                return columns_scene(self.columns, "labelled arcs", self.title, said)
+                return columns_scene(self.columns, "labelled arcs", self.title, text)
             case "maps":
-                return maps_scene(self.columns, self.title, said)
+                return maps_scene(self.columns, self.title, text)
             case _:
                 assert_never(self.style)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from resnet_dsl import ir
+from resnet_dsl.answers.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
 from resnet_dsl.diagnostics import cells
 from resnet_dsl.ir import Size
 from resnet_dsl.render.grid import padded
-from resnet_dsl.report.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
 
 
 class _Marks(NamedTuple):
@@ -46,7 +46,7 @@ class _Block(NamedTuple):
 def box_text(columns: Sequence[Column], *, plain: bool = False) -> str:
     """Networks below each other, from top to bottom, or `plain` for a terminal of ASCII alone.
 
-    >>> from resnet_dsl.report.drawn_network import column_of
+    >>> from resnet_dsl.answers.drawn_network import column_of
     >>> from resnet_dsl.sources.resolve import resolve
     >>> print("\\n".join(box_text([column_of(resolve("resnet50"), "rows")]).splitlines()[10:15]))
      conv2_x          ┌───────────────────┐╌╌╮

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from resnet_dsl import ir
+from resnet_dsl.answers.diagrams import Chain, Column, Group, Side
 from resnet_dsl.ir import Size
 from resnet_dsl.render.drawing.pieces import (
     BRANCH_GAP,
@@ -24,7 +25,6 @@ from resnet_dsl.render.drawing.pieces import (
 )
 from resnet_dsl.render.drawing.scene import FONT_SIZE, Label, Line, Point, Scene, Shape, scene
 from resnet_dsl.render.drawing.text_width import text_width
-from resnet_dsl.report.diagrams import Chain, Column, Group, Side
 
 
 def columns_scene(columns: Sequence[Column], joins: Joins, title: str, description: str) -> Scene:

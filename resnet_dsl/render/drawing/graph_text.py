@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, assert_never
 
+from resnet_dsl.answers.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
 from resnet_dsl.ir import LayerPath
 from resnet_dsl.render.drawing.columns import tone
 from resnet_dsl.render.drawing.themes import Theme, paint
-from resnet_dsl.report.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
 
 
 class Node(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from resnet_dsl import ir
+from resnet_dsl.answers.diagrams import Column
 from resnet_dsl.ir import Size
 from resnet_dsl.render.drawing.columns import tone
 from resnet_dsl.render.drawing.pieces import COLUMN_GAP, LINE_HEIGHT
@@ -20,7 +21,6 @@ from resnet_dsl.render.drawing.scene import (
     scene,
 )
 from resnet_dsl.render.drawing.text_width import text_width
-from resnet_dsl.report.diagrams import Column
 
 TALLEST: Final = 110.0
 THICKEST: Final = 60.0

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
-from resnet_dsl.ir import LayerPath
-from resnet_dsl.render.drawing.scene import FONT_SIZE, Label, Line, Point, Rect, Shape
-from resnet_dsl.render.drawing.text_width import text_width
-from resnet_dsl.report.diagrams import (
+from resnet_dsl.answers.diagrams import (
     Box,
     BoxKind,
     Chain,
@@ -18,6 +15,9 @@ from resnet_dsl.report.diagrams import (
     boxes_of,
     skips_of,
 )
+from resnet_dsl.ir import LayerPath
+from resnet_dsl.render.drawing.scene import FONT_SIZE, Label, Line, Point, Rect, Shape
+from resnet_dsl.render.drawing.text_width import text_width
 
 LINE_HEIGHT: Final = 9.0
 PADDING: Final = 5.0

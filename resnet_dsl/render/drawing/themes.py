@@ -73,8 +73,8 @@ def paint(role: str, theme: Theme) -> Paint:
     True
     """
     tone: Literal["light", "dark"] = "dark" if theme == "dark" else "light"
-    if found := re.fullmatch(r"part-([1-9]\d*)", role):
-        role = f"part-{(int(found[1]) - 1) % _STAGES + 1}"
+    if match := re.fullmatch(r"part-([1-9]\d*)", role):
+        role = f"part-{(int(match[1]) - 1) % _STAGES + 1}"
     match role:
         case "page":
             return Paint(fill=_PAGE[tone])

@@ -19,22 +19,23 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any, Final, TypeAlias
 
-from resnet_dsl.diagnostics import SpecError
-from resnet_dsl.elaboration import Elaboration
-from resnet_dsl.folds.cost import Cost
-from resnet_dsl.folds.field import receptive_field
-from resnet_dsl.ir import Layer, Network
-from resnet_dsl.language.fields import Input
-from resnet_dsl.recovery.network_spec import Recovered, recovered
-from resnet_dsl.report.analysis import Analysis, analysis_of
-from resnet_dsl.report.compared_parts import (
+from resnet_dsl.answers.analysis import Analysis, analysis_of
+from resnet_dsl.answers.compared_parts import (
     ComparedPart,
     Value,
     compared_parts,
     keys_of_its_own,
     plain_value,
 )
-from resnet_dsl.report.layer_text import layer_text
+from resnet_dsl.answers.layer_text import layer_text
+from resnet_dsl.diagnostics import SpecError
+from resnet_dsl.elaboration import Elaboration
+from resnet_dsl.folds.cost import Cost
+from resnet_dsl.folds.field import receptive_field
+from resnet_dsl.ir import Layer, Network
+from resnet_dsl.language.fields import Input
+from resnet_dsl.notebooks import ShownInNotebooks
+from resnet_dsl.recovery.network_spec import Recovered, recovered
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
 Both: TypeAlias = tuple[int, int]
@@ -63,7 +64,7 @@ class PartDiff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diff:
+class Diff(ShownInNotebooks):
     """Two networks, by their names; without parts where they are equal.
 
     `refused` is the name of a network that has no spec in normal form: both are then compared as

@@ -4,7 +4,7 @@ A diagram says what is drawn, not where: figure 3 and figure 5 of He et al. 2015
 it. It is made of the network, so what no spec can express is drawn as well.
 
 >>> from resnet_dsl.sources.resolve import resolve
->>> from resnet_dsl.report.drawn_network import column_of
+>>> from resnet_dsl.answers.drawn_network import column_of
 >>> column = column_of(resolve("resnet18"), "layers")
 >>> [section.name for section in column.sections]
 ['stem', 'conv2_x', 'conv3_x', 'conv4_x', 'conv5_x', 'head']
@@ -147,7 +147,7 @@ def _all_items(chain: Chain) -> Iterator[Item]:
 def description(columns: Sequence[Column]) -> str:
     """What a figure shows, for those who do not see it.
 
-    >>> from resnet_dsl.report.drawn_network import column_of
+    >>> from resnet_dsl.answers.drawn_network import column_of
     >>> from resnet_dsl.sources.resolve import resolve
     >>> description([column_of(resolve("resnet18"), "layers")]).split("; ")[1]
     'conv2_x: 4 boxes, 2 shortcuts, 64x56x56'
@@ -170,8 +170,8 @@ def _described(column: Column) -> str:
     return f"{column.name} for images of {column.input}. {'; '.join(parts)}."
 
 
-def _counted(count: int, one: str, several: str | None = None) -> str:
-    return f"{count} {one if count == 1 else several or f'{one}s'}"
+def _counted(count: int, noun: str, plural: str | None = None) -> str:
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def boxes_of(chain: Chain) -> list[Box]:

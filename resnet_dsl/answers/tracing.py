@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from resnet_dsl import ir
+from resnet_dsl.answers.reason_text import reason_text
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.elaboration.draft import NO_REASONS
 from resnet_dsl.folds.count import leaf_params, visit_macs
@@ -20,7 +21,7 @@ from resnet_dsl.ir import LayerPath, Leaf, Parallel, Residual, Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import leaf_names
 from resnet_dsl.naming.builder import shared_scope
-from resnet_dsl.report.reason_text import reason_text
+from resnet_dsl.notebooks import ShownInNotebooks
 from resnet_dsl.sources.resolve import Part, Resolved, Source, part_named, resolve
 
 
@@ -54,7 +55,7 @@ class TraceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(ShownInNotebooks):
     """The layers of a network for one image of the size `input`."""
 
     name: str | None

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from math import prod
 from typing import Final, NamedTuple
 
+from resnet_dsl.answers.analysis import analysis_of
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.folds.field import Field, Fields, Sized
@@ -16,7 +17,6 @@ from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.folds.weights import weight_shapes
 from resnet_dsl.ir import BatchNorm, Network, Shape, Size
 from resnet_dsl.language.fields import Input
-from resnet_dsl.report.analysis import analysis_of
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
 
 BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}

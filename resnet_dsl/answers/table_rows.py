@@ -19,14 +19,15 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from resnet_dsl.answers.analysis import Analysis, PartAnalysis, analysis_of, analyze
+from resnet_dsl.answers.summaries import summary
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.ir import Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import BlurPool, Conv, HeadLayer, Pool, Row, ZeroPad
-from resnet_dsl.report.analysis import Analysis, PartAnalysis, analysis_of, analyze
-from resnet_dsl.report.summaries import summary
+from resnet_dsl.notebooks import ShownInNotebooks
 from resnet_dsl.sources.resolve import Source, with_spec
 
 Item: TypeAlias = str | Row
@@ -69,7 +70,7 @@ class TotalRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaperTable:
+class PaperTable(ShownInNotebooks):
     """The rows, and of each network its title, the size of its images, its MACs, and totals."""
 
     networks: tuple[str, ...]

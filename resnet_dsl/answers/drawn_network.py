@@ -8,13 +8,7 @@ from itertools import groupby
 from typing import Literal, TypeAlias
 
 from resnet_dsl import ir
-from resnet_dsl.diagnostics import fail
-from resnet_dsl.elaboration.draft import NO_REASONS
-from resnet_dsl.elaboration.reasons import InsertedDilation, InsertedStride
-from resnet_dsl.folds.shape import sized_visits
-from resnet_dsl.folds.vocabulary import leaf_terms
-from resnet_dsl.ir import Layer, LayerPath, Leaf, Size
-from resnet_dsl.report.diagrams import (
+from resnet_dsl.answers.diagrams import (
     Box,
     BoxKind,
     BoxLine,
@@ -28,7 +22,13 @@ from resnet_dsl.report.diagrams import (
     Skip,
     signature,
 )
-from resnet_dsl.report.layer_text import layer_text
+from resnet_dsl.answers.layer_text import layer_text
+from resnet_dsl.diagnostics import fail
+from resnet_dsl.elaboration.draft import NO_REASONS
+from resnet_dsl.elaboration.reasons import InsertedDilation, InsertedStride
+from resnet_dsl.folds.shape import sized_visits
+from resnet_dsl.folds.vocabulary import leaf_terms
+from resnet_dsl.ir import Layer, LayerPath, Leaf, Size
 from resnet_dsl.sources.resolve import Part, Resolved, part_named
 
 Detail: TypeAlias = Literal["layers", "rows", "everything"]
@@ -80,8 +80,8 @@ def _sections(resolved: Resolved, detail: Detail) -> Iterator[Section]:
         items += sides.pop(indices.stop, ()) if len(indices) else ()
         if items:
             groups[part].append(Group(name=name, items=tuple(items), output=size))
-    for part, found in groups.items():
-        yield Section(part, tuple(_runs(found) if detail == "rows" else found))
+    for part, own in groups.items():
+        yield Section(part, tuple(_runs(own) if detail == "rows" else own))
 
 
 def _pieces(parts: Sequence[Part]) -> Iterator[tuple[str, str, range]]:
@@ -105,8 +105,8 @@ def _read(resolved: Resolved, i: int, size: Size, detail: Detail) -> tuple[Chain
     reasons = resolved.elaboration.reasons[i] if resolved.elaboration else NO_REASONS
     inserted = {
         (i, *path)
-        for path, found in reasons.items()
-        if any(isinstance(reason, InsertedStride | InsertedDilation) for reason in found)
+        for path, why in reasons.items()
+        if any(isinstance(reason, InsertedStride | InsertedDilation) for reason in why)
     }
     layer = resolved.network.layers[i]
     return tuple(_items(layer, LayerPath((i,)), inserted, detail == "everything")), after

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
+from resnet_dsl.answers.layer_text import layers_text
 from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost, Costs, Indexed
 from resnet_dsl.folds.shape import Sizes
@@ -14,7 +15,7 @@ from resnet_dsl.ir import Shape, Size
 from resnet_dsl.language.fields import Input
 from resnet_dsl.notation.printed import format_layer, format_row
 from resnet_dsl.notation.terms import HeadLayer, Row
-from resnet_dsl.report.layer_text import layers_text
+from resnet_dsl.notebooks import ShownInNotebooks
 from resnet_dsl.sources.resolve import Part, Resolved, Source, resolve
 
 
@@ -76,7 +77,7 @@ class PartAnalysis(HasCost):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis(HasCost):
+class Analysis(HasCost, ShownInNotebooks):
     """A network's numbers for one image of the size `input` (channels, height, width)."""
 
     name: str | None

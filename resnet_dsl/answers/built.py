@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resnet_dsl.answers.analysis import Analysis
 from resnet_dsl.ir import Shape, Size
-from resnet_dsl.report.analysis import Analysis
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resnet_dsl.answers.analysis import analysis_of
 from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.folds.walk import network_leaves
 from resnet_dsl.ir import Conv, LayerPath, Leaf, Linear, Network, Residual
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import names_of
-from resnet_dsl.report.analysis import analysis_of
 from resnet_dsl.sources.resolve import Source, resolve
 
 _CONVS, _LINEARS = "convolutions", "fully connected layers"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Final, TypeAlias
 
+from resnet_dsl.answers.analysis import Analysis
 from resnet_dsl.elaboration import Elaboration
 from resnet_dsl.folds.cost import Cost
 from resnet_dsl.ir import Layer, Size
@@ -15,7 +16,6 @@ from resnet_dsl.notation.terms import Activation
 from resnet_dsl.recovery.inferred import Inferred
 from resnet_dsl.recovery.network_spec import Recovered
 from resnet_dsl.recovery.stage_rows import setting_of
-from resnet_dsl.report.analysis import Analysis
 
 Value: TypeAlias = str | int | float | tuple[str, ...] | None
 """A value of a key, as text."""
