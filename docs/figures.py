@@ -34,6 +34,7 @@ class Figure(NamedTuple):
 
 
 DOCUMENTS: Final = (
+    Figure("resnet50-maps", ("resnet50",), {"style": "maps"}),
     Figure("resnets", ("resnet18", "resnet34", "resnet50"), {"style": "stages"}),
     Figure("figure3", ("vgg19", "paper/plain34", "resnet34"), {}),
     Figure("figure5-basic", ("resnet34",), {"block": "conv2_x.2"}),

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from resnet_dsl.reader.layout import format_text
     from resnet_dsl.recovery import recover
     from resnet_dsl.render.drawing import Drawing, draw
+    from resnet_dsl.render.page import report
     from resnet_dsl.sources.lifted import Converted, Lifted
     from resnet_dsl.sources.new_variant import new
     from resnet_dsl.sources.resolve import Source, check
@@ -87,6 +88,7 @@ __all__ = [
     "loads",
     "new",
     "recover",
+    "report",
     "schema",
     "summary",
     "table",
@@ -102,6 +104,7 @@ _LAZY: Final = {
     "reader.layout": ("format_text",),
     "recovery": ("recover",),
     "render.drawing": ("Drawing", "draw"),
+    "render.page": ("report",),
     "answers.analysis": ("Analysis", "analyze"),
     "answers.block_costs": ("RowBlocks", "blocks"),
     "answers.differences": ("Diff",),

@@ -9,6 +9,7 @@ from resnet_dsl.diagnostics import Diagnostic
 _INSTALLED_BY: Final = {
     "PIL": "resnet-dsl[images]",
     "click": "click",
+    "jinja2": "jinja2",
     "numpy": "numpy",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",

@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "layers",
     "lift",
     "new",
+    "report",
     "schema",
     "summary",
     "table",
@@ -52,6 +53,7 @@ OTHER_NAMES: Final = {
     **dict.fromkeys(("init", "start", "variant"), "new"),
     **dict.fromkeys(("rename", "translate", "port"), "convert"),
     **dict.fromkeys(("plot", "figure", "render", "picture", "diagram", "visualize"), "draw"),
+    **dict.fromkeys(("html", "page", "document", "export"), "report"),
     "why": "trace",
     "depth": "layers",
 }

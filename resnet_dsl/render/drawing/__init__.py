@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias, assert_never, get_args
 
 from resnet_dsl.answers.diagrams import Column, boxes_of, compared, description
 from resnet_dsl.answers.drawn_network import Detail, block_column, column_of
+from resnet_dsl.answers.network_names import listed, network_names
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.ir import Network
@@ -49,7 +50,7 @@ class Drawing:
     @property
     def title(self) -> str:
         """What is drawn, in a line."""
-        names = " and ".join(column.name for column in self.columns)
+        names = listed([column.name for column in self.columns])
         return names if self.block is None else f"{self.block} of {names}"
 
     @property
@@ -145,7 +146,7 @@ def draw(
     _check(several, style, block, theme, width, diff=diff)
     format = None if output is None else format_of(output)
     resolved = [resolve(source, overrides, input) for source in several]
-    names = [_name(source, each) for source, each in zip(several, resolved, strict=True)]
+    names = network_names(several, resolved)
     drawing = _drawing(resolved, names, style, block, diff=diff)
     drawing = replace(drawing, block=block, theme=theme, width=width)
     if output is not None and format is not None:
@@ -219,12 +220,6 @@ def _style_for(resolved: Sequence[Resolved]) -> Style:
     """Layer by layer, or row by row for deep networks; layers are counted as the paper does."""
     layers = (network_cost(each.network, None, each.costs).layers for each in resolved)
     return "figure3" if max(layers) <= LAYERS_OF_FIGURE3 else "stages"
-
-
-def _name(source: Source, resolved: Resolved) -> str:
-    if resolved.name:
-        return resolved.name
-    return Path(source).stem if isinstance(source, str | Path) else "network"
 
 
 def format_of(output: str | Path) -> Format:

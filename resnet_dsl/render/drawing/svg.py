@@ -17,6 +17,7 @@ from resnet_dsl.render.drawing.scene import (
     arrow_head,
     corner,
 )
+from resnet_dsl.render.drawing.text_width import text_width
 from resnet_dsl.render.drawing.themes import Theme, paint
 
 FONTS: Final = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', sans-serif"
@@ -24,8 +25,15 @@ MILLIMETRES: Final = 25.4 / 72
 """A point in millimetres."""
 
 
-def svg(scene: Scene, theme: Theme = "light", *, width: float | None = None) -> str:
-    """A figure, `width` millimetres wide, or at its own size; colours are classes of CSS.
+def svg(
+    scene: Scene,
+    theme: Theme = "light",
+    *,
+    width: float | None = None,
+    style_sheet: bool = True,
+) -> str:
+    """A figure, `width` millimetres wide, or at its own size; colours are classes of CSS, which the
+    figure has in a style sheet of its own, or finds in the page around it.
 
     >>> from resnet_dsl.render.drawing.scene import Label, scene
     >>> svg(scene("a", "b", [Label(0, 0, "c")])).splitlines()[0][:38]
@@ -39,7 +47,7 @@ def svg(scene: Scene, theme: Theme = "light", *, width: float | None = None) -> 
         f'aria-label="{_escaped(scene.title)}">',
         f"<title>{_escaped(scene.title)}</title>",
         f"<desc>{_escaped(scene.description)}</desc>",
-        f"<style>{style(roles(scene), theme)}</style>",
+        *([f"<style>{style(roles(scene), theme)}</style>"] if style_sheet else []),
         f'<rect class="page" width="{_n(scene.width)}" height="{_n(scene.height)}"/>',
         f'<g font-family="{FONTS}">',
         *(_shape(shape) for shape in scene.shapes),
@@ -80,7 +88,9 @@ def _shape(shape: Shape) -> str:
             weight = ' font-weight="bold"' if bold else ""
             middle = "" if anchor == "start" else f' text-anchor="{anchor}"'
             place = f'x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}"'
-            return f'<text class="{role}" {place}{middle}{weight}>{_escaped(text)}</text>'
+            width = text_width(text, size, bold=bold)  # whatever font there is in its place
+            fits = f' textLength="{_n(width)}" lengthAdjust="spacingAndGlyphs"'
+            return f'<text class="{role}" {place}{middle}{weight}{fits}>{_escaped(text)}</text>'
         case Line(points, role, dotted, arrow, radius):
             dashes = ' stroke-dasharray="1.6 1.4"' if dotted else ""
             line = f'<path class="{role}" d="{_path(points, radius)}"{dashes}/>'

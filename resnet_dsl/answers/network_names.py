@@ -1,0 +1,35 @@
+"""What are networks called that stand beside each other?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from resnet_dsl.sources.resolve import Resolved, Source
+
+
+def network_names(sources: Sequence[Source], resolved: Iterable[Resolved]) -> list[str]:
+    """Their own names, or those of their files; where two are the same, what was typed.
+
+    >>> from resnet_dsl.sources.resolve import resolve
+    >>> names = ["resnet50", "timm/resnet50", "paper/resnet50"]
+    >>> network_names(names, map(resolve, names))
+    ['resnet50', 'timm/resnet50', 'resnet50-v1']
+    """
+    names = []
+    for i, (source, each) in enumerate(zip(sources, resolved, strict=True), 1):
+        typed = str(source) if isinstance(source, str | Path) else f"network {i}"
+        own = each.name or (Path(typed).stem if isinstance(source, str | Path) else "network")
+        names.append((own, typed))
+    owns = [own for own, _ in names]
+    return [own if owns.count(own) == 1 else typed for own, typed in names]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
