@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import tests.pytorch.conftest  # noqa: F401  # torchvision's import beside a CPU build of torch
-from resnet_dsl import analyze
+from resnet_dsl import analyze, draw
 from resnet_dsl.answers.summaries import summary
 from tests.pytorch.reference import reference
 
@@ -85,6 +86,9 @@ def main() -> None:
     print(f", pydantic {importlib.metadata.version('pydantic')}")
     ratio("summary resnet50 / its libraries' import", 2.0, process(OURS), process(IMPORTS))
     ratio("summary resnet50 / torchinfo's summary", 0.1, process(OURS), process(TORCHINFO), 3)
+    with tempfile.TemporaryDirectory() as folder:
+        drawing = [COMMAND, "draw", "resnet50", "-o", f"{folder}/resnet50.svg", "--force"]
+        ratio("draw resnet50 / summary resnet50", 1.5, process(drawing), process(OURS))
     source = ROOT / "specs/resnet152.yaml"
     ratio("analyze resnet152 / torchvision on meta", 0.05, lambda: analyze(source), on_meta)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,6 +97,8 @@ def main() -> None:
         deep.write_text(DEEP.format(10_000))
         ratio("analyze 10,000 blocks / 1,000", 12, lambda: analyze(deep), lambda: analyze(short))
         ratio("summary 10,000 blocks / 1,000", 12, lambda: summary(deep), lambda: summary(short))
+        rows = partial(draw, deep, style="stages")
+        ratio("draw 10,000 blocks / summary", 2, lambda: rows().data("svg"), lambda: summary(deep))
 
 
 if __name__ == "__main__":

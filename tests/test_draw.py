@@ -252,3 +252,20 @@ def test_a_block_says_what_is_in_it() -> None:
         *("conv2_x.2", "batch norm", "relu", "3x3 conv, 64", "batch norm", "relu", "3x3 conv, 64"),
         *("identity", "+", "64x56x56"),
     ]
+
+
+def test_a_box_with_a_convolution_has_the_colour_of_its_stage() -> None:
+    scene = draw("vgg19", style="stages").scene
+    (rect, *_) = [
+        rect
+        for rect in scene.shapes
+        if isinstance(rect, Rect)
+        for label in labels_of(scene)
+        if label.text == "3x3 conv, 128" and contains(rect, label)
+    ]
+    assert rect.role == "part-2"
+
+
+def test_the_filter_of_an_anti_aliased_stride_is_bold() -> None:
+    bold = [x.text for x in labels_of(draw("timm/resnetblur50", block="conv3_x.1").scene) if x.bold]
+    assert bold == ["conv3_x.1", "blur pool, /2", "+"]

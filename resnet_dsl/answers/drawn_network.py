@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from resnet_dsl import ir
 from resnet_dsl.answers.diagrams import (
@@ -25,7 +25,7 @@ from resnet_dsl.answers.diagrams import (
 from resnet_dsl.answers.layer_text import layer_text
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.elaboration.draft import NO_REASONS
-from resnet_dsl.elaboration.reasons import InsertedDilation, InsertedStride
+from resnet_dsl.elaboration.reasons import AntiAliasing, InsertedDilation, InsertedStride
 from resnet_dsl.folds.shape import sized_visits
 from resnet_dsl.folds.vocabulary import leaf_terms
 from resnet_dsl.ir import Layer, LayerPath, Leaf, Size
@@ -33,6 +33,10 @@ from resnet_dsl.sources.resolve import Part, Resolved, part_named
 
 Detail: TypeAlias = Literal["layers", "rows", "everything"]
 """The layers that figure 3 has; those of a block in one box; norms, activations and all others."""
+
+
+_INSERTED: Final = (InsertedStride, InsertedDilation, AntiAliasing)
+"""Why a layer is shown as one that the compiler changed."""
 
 
 def column_of(resolved: Resolved, detail: Detail, name: str | None = None) -> Column:
@@ -106,7 +110,7 @@ def _read(resolved: Resolved, i: int, size: Size, detail: Detail) -> tuple[Chain
     inserted = {
         (i, *path)
         for path, why in reasons.items()
-        if any(isinstance(reason, InsertedStride | InsertedDilation) for reason in why)
+        if any(isinstance(reason, _INSERTED) for reason in why)
     }
     layer = resolved.network.layers[i]
     return tuple(_items(layer, LayerPath((i,)), inserted, detail == "everything")), after
@@ -215,8 +219,9 @@ def _condensed(chain: Iterable[Item]) -> Chain:
     items: list[Item] = []
     for item in chain:
         match item:
-            case Box() if items and isinstance(items[-1], Box):
-                items[-1] = replace(items[-1], lines=(*items[-1].lines, *item.lines))
+            case Box() if items and isinstance(before := items[-1], Box):
+                kind = item.kind if item.kind == "layer" else before.kind
+                items[-1] = replace(before, kind=kind, lines=(*before.lines, *item.lines))
             case Skip(body=body, shortcut=shortcut):
                 items.append(replace(item, body=_condensed(body), shortcut=_condensed(shortcut)))
             case Fork(branches=branches):
