@@ -26,11 +26,16 @@ class Figure(NamedTuple):
     @property
     def command(self) -> str:
         """The command that draws it."""
+        return " ".join([*self.words, "--theme auto", "-o", f"{self.name}.svg"])
+
+    @property
+    def words(self) -> list[str]:
+        """The command without where it writes."""
         options = [
             f"--{name}" if value is True else f"--{name} {value}"
             for name, value in self.options.items()
         ]
-        return " ".join(["resnet-dsl draw", *self.specs, *options, "-o", f"{self.name}.svg"])
+        return ["resnet-dsl draw", *self.specs, *options]
 
 
 DOCUMENTS: Final = (
@@ -52,15 +57,30 @@ GALLERY: Final = (
         "seresnext50", ("timm/seresnext50_32x4d",), {"block": "conv3_x.1"}, "Squeeze and excite."
     ),
     Figure(
-        "resnet50d", ("resnet50", "timm/resnet50d"), {"diff": True, "style": "stages"}, "ResNet-D."
+        "resnet50d",
+        ("resnet50", "timm/resnet50d"),
+        {"diff": True, "style": "stages"},
+        "What ResNet-D changes: the stem, and a pool before projections.",
     ),
-    Figure("cifar20", ("cifar/resnet20",), {}, "For CIFAR-10: zeros in the place of projections."),
+    Figure(
+        "cifar20",
+        ("cifar/resnet20",),
+        {},
+        "For CIFAR-10: zeros in the place of projections (option A).",
+    ),
     Figure("resnet1202", ("cifar/resnet1202",), {}, "1202 layers in nine boxes."),
     Figure("wrn28", ("cifar/wrn28_10",), {}, "A wide residual network."),
     Figure("blur", ("timm/resnetblur50",), {"block": "conv3_x.1"}, "Anti-aliasing by blur pools."),
-    Figure("dilated", ("resnet50",), {"set": "output_stride=8", "style": "stages"}, "Dilated."),
+    Figure(
+        "dilated",
+        ("resnet50",),
+        {"set": "output_stride=8", "style": "stages"},
+        "Dilations in the place of strides, for maps of 28x28.",
+    ),
     Figure("googlenet", ("googlenet",), {}, "Inception blocks and auxiliary classifiers."),
-    Figure("vgg16", ("vgg16", "resnet50"), {"style": "maps"}, "Maps to scale."),
+    Figure(
+        "vgg16", ("vgg16", "resnet50"), {"style": "maps"}, "VGG-16 and ResNet-50, to one scale."
+    ),
     Figure(
         "lenet5", ("lenet5", "alexnet"), {"style": "maps"}, "Two earlier networks, to one scale."
     ),
@@ -82,7 +102,8 @@ def gallery() -> Iterator[str]:
     yield "# Gallery"
     yield ""
     yield "A figure for each family, with the command that draws it. Shortcuts are dotted where"
-    yield "they project, and strides that the compiler inserted are bold."
+    yield "they change the shape; strides and dilations that the compiler inserted are bold. Norms"
+    yield "and activations are in figures of blocks alone."
     yield ""
     yield "The figures are drawn by `python docs/figures.py`, in the colours of your system."
     for figure in GALLERY:

@@ -36,7 +36,7 @@ def test_a_terminal_shows_boxes() -> None:
 def test_the_end_of_a_name_is_the_format(name: str, start: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
     result = run("draw", "resnet18", "-o", path)
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"wrote {path}\n")
     assert path.read_bytes().startswith(start)
     again = run("draw", "resnet18", "-o", path)
     assert again.exit_code == 2
@@ -50,7 +50,7 @@ def test_without_an_output_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     result = run("draw", "resnet152")
     assert result.stdout.startswith("resnet152: stages, ")
-    assert "resnet-dsl draw resnet152 -o figure.svg" in result.stderr
+    assert "-o figure.svg writes it" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,14 +61,18 @@ def test_without_an_output_nothing_is_written(
         ("resnet18 -o a", "a: the name has no ending", ".pdf"),
         ("resnet18 --block conv2_x.3", "conv2_x has no block '3'", "conv2_x.1 to conv2_x.2"),
         ("resnet18 --block conv2_x", "conv2_x is a stage", "conv2_x.1 to conv2_x.2"),
-        ("resnet18 --block stem.1", "stem has no blocks", "blocks are in stages"),
+        ("resnet18 --block stem.1", "stem has no blocks", "blocks: conv2_x.1, conv3_x.1"),
         ("resnet18 --block conv9_x.1", "'conv9_x' is not a stage", "conv5_x"),
-        ("resnet18 --block conv2_x.1 --style maps", "a block and a style", "drawn alone"),
-        ("resnet18 resnet34 --block conv2_x.1", "a block and several networks", "drawn alone"),
-        ("resnet18 --diff", "a difference of 1 networks", "name two"),
-        ("resnet18 resnet34 --diff --style maps", "a difference of maps", "figure3"),
-        ("resnet18 --width 1", "a width of 1 mm", "88"),
-        ("resnet18 -o nowhere/a.svg", "no such folder", "mkdir"),
+        ("resnet18 --block conv2_x.1 --style maps", "a block is drawn alone", "leave out style"),
+        ("resnet18 resnet34 --block conv2_x.1", "a block is drawn alone", "name one network"),
+        ("resnet18 --diff", "a difference is that of two networks", "name two"),
+        ("resnet18 resnet34 --diff --style maps", "maps show no difference", "figure3"),
+        ("resnet18 --width 1", "1.0 is not a width", "88"),
+        ("resnet18 -o nowhere/a.svg", "no such folder", "mkdir nowhere"),
+        ("resnet18 -o tests", "tests: is a folder", "name a file"),
+        ("resnet18 --style maps -o a.dot", "maps have no graph", ".svg"),
+        ("resnet18 --width 88 -o a.mmd", "a width of 88 mm", "leave it out"),
+        ("resnet18 --block layer1.2", "no block '3'", "conv2_x.1 to conv2_x.2"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(words: str, message: str, help: str) -> None:
@@ -83,8 +87,20 @@ def test_other_words_are_refused_in_python() -> None:
     for arguments in words:
         with pytest.raises(SpecError, match="is not a"):
             draw("resnet18", **arguments)
-    with pytest.raises(SpecError, match="nothing to draw"):
-        draw([])
+    for sources in (list[str](), 5):
+        with pytest.raises(SpecError):
+            draw(sources)  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="'88' is not a width"):
+        draw("resnet18", width="88")  # type: ignore[arg-type]
+
+
+def test_modules_of_libraries_name_blocks() -> None:
+    assert draw("resnet50", block="layer2.0").columns == draw("resnet50", block="conv3_x.1").columns
+
+
+def test_small_texts_are_told(tmp_path: Path) -> None:
+    result = run("draw", "resnet50", "--style", "maps", "--width", "88", "-o", tmp_path / "a.svg")
+    assert "its texts have 3." in result.stderr
 
 
 def test_a_spec_is_never_written_over(tmp_path: Path) -> None:

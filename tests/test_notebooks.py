@@ -50,10 +50,16 @@ def test_a_drawing_is_shown_as_svg_and_printed_as_boxes() -> None:
     assert "┌───" in str(drawing)
 
 
-def test_the_notebook_runs_and_shows_what_it_has() -> None:
+def test_the_notebook_runs_and_shows_what_it_has(update_golden: bool) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    metadata = notebook.metadata
     NotebookClient(notebook, timeout=60).execute()
+    if update_golden:
+        for cell in notebook.cells:
+            cell.metadata = {}
+        notebook.metadata = metadata
+        nbformat.write(notebook, NOTEBOOK)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell, outputs in zip(cells, shown, strict=True):
         assert outputs, cell.source

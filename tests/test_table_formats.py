@@ -20,7 +20,7 @@ from resnet_dsl.answers.table_rows import PaperTable, table
 from resnet_dsl.notation.parse_row import parse_row
 from resnet_dsl.notation.terms import Row
 from resnet_dsl.render.json_data import json_data
-from resnet_dsl.render.paper_table import typeset
+from resnet_dsl.render.paper_table import Format, typeset
 from resnet_dsl.render.table_cells import flops
 from tests.command import run
 from tests.tables import FIVE, MIXED, ROWS
@@ -303,3 +303,13 @@ def test_what_a_format_has_not_is_refused(words: str, message: str) -> None:
     assert result.exit_code == 2
     assert message in result.stderr
     assert "help:" in result.stderr
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "latex", "html"])
+def test_the_ratio_of_an_attention_is_no_stride(format: Format) -> None:
+    source = (
+        "{input: 3x32x32, stem: ['3x3, 16, /2'], head: [], stages: {a: '[[3x3, 16], [se /4]]'}}"
+    )
+    text = typeset(table([loads(source)]), format)
+    assert "se /4" in text
+    assert "stride 2" in text

@@ -15,14 +15,14 @@ it. It is made of the network, so what no spec can express is drawn as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.ir import LayerPath, Shape, Size
 
-BoxKind: TypeAlias = Literal["layer", "pool", "norm", "activation", "attention"]
+BoxKind: TypeAlias = Literal["layer", "pool", "norm", "activation", "attention", "other"]
 
 
 class BoxLine(NamedTuple):
@@ -34,11 +34,13 @@ class BoxLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A layer, or several in one box."""
+    """A layer, or several in one box; `hidden` are norms, activations and others around them that
+    are not shown."""
 
     path: LayerPath
     kind: BoxKind
     lines: tuple[BoxLine, ...]
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Fork:
 
     path: LayerPath
     branches: tuple[Chain, ...]
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Skip:
     body: Chain
     shortcut: Chain
     projects: bool
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +78,11 @@ Chain: TypeAlias = tuple[Item, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A block, or a layer outside of blocks: its items, how often they follow each other, and the
-    size that they give."""
+    sizes that they get and give."""
 
     name: str
     items: Chain
+    input: Size
     output: Size
     repeats: int = 1
 
@@ -91,12 +96,19 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A network for images of the size `input`, and the paths of what another one has not."""
+    """A network for images of the size `input`, with settings in place of its spec's own; and the
+    paths of what another one has not."""
 
     name: str
     input: Shape
+    settings: tuple[str, ...]
     sections: tuple[Section, ...]
     changed: frozenset[LayerPath] | None = None
+
+    @property
+    def caption(self) -> str:
+        """The size of its images, and what was set."""
+        return ", ".join([str(self.input), *self.settings])
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -105,30 +117,78 @@ class Column:
 
 
 def compared(a: Column, b: Column) -> tuple[Column, Column]:
-    """Two columns that know what of them the other one has not."""
-    tokens_a, tokens_b = list(_tokens(a)), list(_tokens(b))
-    changed_a, changed_b = set[LayerPath](), set[LayerPath]()
-    matcher = SequenceMatcher(
-        a=[key for _, key in tokens_a], b=[key for _, key in tokens_b], autojunk=False
-    )
-    for same, i, j, k, n in matcher.get_opcodes():
+    """Two columns that know what of them the other one has not; where that is a norm or another
+    layer that is not shown, their boxes say so."""
+    tokens = [list(_tokens(column)) for column in (a, b)]
+    changed: list[dict[LayerPath, str]] = [{}, {}]
+    keys = [[key for _, key, _ in own] for own in tokens]
+    for same, i, j, k, n in SequenceMatcher(a=keys[0], b=keys[1], autojunk=False).get_opcodes():
         if same != "equal":
-            changed_a |= {path for path, _ in tokens_a[i:j]}
-            changed_b |= {path for path, _ in tokens_b[k:n]}
-    return replace(a, changed=frozenset(changed_a)), replace(b, changed=frozenset(changed_b))
+            changed[0].update((path, "") for path, _, _ in tokens[0][i:j])
+            changed[1].update((path, "") for path, _, _ in tokens[1][k:n])
+            continue
+        for (path, _, hidden), (other, _, others) in zip(
+            tokens[0][i:j], tokens[1][k:n], strict=True
+        ):
+            if hidden != others:
+                changed[0][path], changed[1][other] = (
+                    _beyond(hidden, others),
+                    _beyond(others, hidden),
+                )
+    first, second = (_marked(*pair) for pair in zip((a, b), changed, strict=True))
+    return first, second
 
 
-def _tokens(column: Column) -> Iterator[tuple[LayerPath, object]]:
-    """What is compared, in order: boxes, shortcuts, and how often their group repeats."""
+def _tokens(column: Column) -> Iterator[tuple[LayerPath, object, tuple[str, ...]]]:
+    """What is compared, in order: boxes, shortcuts, and how often their group repeats; and the
+    layers that are not shown."""
     for group in column.groups:
         for item in _all_items(group.items):
             match item:
-                case Box():
-                    yield item.path, (item.lines, group.repeats, group.output)
-                case Skip():
-                    yield item.path, ("skip", signature(item.shortcut), group.repeats)
-                case Fork() | Side():
-                    yield item.path, type(item).__name__
+                case Box(hidden=hidden):
+                    yield item.path, (item.lines, group.repeats, group.output), hidden
+                case Skip(hidden=hidden):
+                    yield item.path, ("skip", signature(item.shortcut), group.repeats), hidden
+                case Fork(hidden=hidden):
+                    yield item.path, "fork", hidden
+                case Side():
+                    yield item.path, "side", ()
+
+
+def _beyond(texts: Sequence[str], others: Sequence[str]) -> str:
+    """What texts have that others have not."""
+    rest = list(others)
+    own = []
+    for text in texts:
+        if text in rest:
+            rest.remove(text)
+        else:
+            own.append(text)
+    return ", ".join(dict.fromkeys(own))
+
+
+def _marked(column: Column, changed: Mapping[LayerPath, str]) -> Column:
+    """A column whose boxes have a line for what is not shown and differs."""
+
+    def chain(items: Chain) -> Chain:
+        return tuple(map(marked, items))
+
+    def marked(item: Item) -> Item:
+        match item:
+            case Box(path=path, lines=lines) if text := changed.get(path):
+                return replace(item, lines=(*lines, BoxLine(text)))
+            case Skip(body=body):
+                return replace(item, body=chain(body))
+            case Fork(branches=branches):
+                return replace(item, branches=tuple(map(chain, branches)))
+            case Box() | Side():
+                return item
+
+    sections = tuple(
+        Section(name, tuple(replace(group, items=chain(group.items)) for group in groups))
+        for name, groups in column.sections
+    )
+    return replace(column, sections=sections, changed=frozenset(changed))
 
 
 def _all_items(chain: Chain) -> Iterator[Item]:
@@ -177,6 +237,11 @@ def _counted(count: int, noun: str, plural: str | None = None) -> str:
 def boxes_of(chain: Chain) -> list[Box]:
     """The boxes of a chain, those of shortcuts left out."""
     return [item for item in _all_items(chain) if isinstance(item, Box)]
+
+
+def paths_of(chain: Chain) -> tuple[LayerPath, ...]:
+    """The paths of all items of a chain, those of shortcuts left out."""
+    return tuple(item.path for item in _all_items(chain))
 
 
 def skips_of(chain: Chain) -> list[Skip]:

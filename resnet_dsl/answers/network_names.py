@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from resnet_dsl.diagnostics import fail
 from resnet_dsl.sources.resolve import Resolved, Source
+
+
+def several(sources: Source | Iterable[Source], verb: str) -> list[Source]:
+    """One source or several, as a list; `SpecError` where there is none.
+
+    >>> several("resnet18", "draw")
+    ['resnet18']
+    """
+    if not isinstance(sources, Iterable) or isinstance(sources, str):
+        return [sources]
+    listed = list(sources)
+    if not listed:
+        help = "give the name of a spec: resnet50"
+        raise fail("value", f"there is nothing to {verb}", help=help)
+    return listed
 
 
 def network_names(sources: Sequence[Source], resolved: Iterable[Resolved]) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.answers.analysis import Analysis, PartAnalysis, analysis_of, analyze
+from resnet_dsl.answers.network_names import several
 from resnet_dsl.answers.summaries import summary
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.ir import Shape, Size
@@ -81,7 +82,7 @@ class PaperTable(ShownInNotebooks):
 
 
 def table(
-    sources: Iterable[Source],
+    sources: Source | Iterable[Source],
     input: Input | None = None,
     overrides: Sequence[str] = (),
     *,
@@ -98,7 +99,7 @@ def table(
     `SpecError` where a source is not a network, cannot take an input, or has no spec, and where a
     title is that of no column.
     """
-    chosen = list(sources)
+    chosen = several(sources, "print")
     sizes: Sequence[Input | None] = inputs or [input]
     names, analyses, placed = [], list[Analysis](), list[_Row]()
     for i, source in enumerate(chosen):
@@ -135,7 +136,7 @@ def _totals(
     analyses: Sequence[Analysis],
 ) -> Iterator[TotalRow]:
     """A row for each total, and for each size of image where it depends on that."""
-    for total in rows:
+    for total in dict.fromkeys(rows):
         if total == "receptive_field":
             fields = (summary(source, sizes[0], overrides) for source in sources)
             yield TotalRow(total, None, tuple(each.receptive_field for each in fields))

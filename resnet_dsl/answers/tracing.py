@@ -92,11 +92,11 @@ def _part(parts: Sequence[Part], stage: str | None, block: int | None) -> str | 
     """The name of a stage; `SpecError` where there is none, or where it has no such block."""
     part = None if stage is None else part_named(parts, stage)
     if block is not None and (part is None or not 0 < block <= len(part.blocks)):
-        count = len(part.blocks) if part else 0
-        what = (
-            f"{stage} has no block {block}, it has {count}" if part else "a block needs its stage"
-        )
-        raise fail("value", what, help="give a stage, and a block number from 1")
+        if part is None:
+            raise fail("value", "a block needs its stage", help="give its stage too")
+        count = len(part.blocks)
+        help = f"its blocks are 1 to {count}" if count else "blocks are in stages"
+        raise fail("value", f"{stage} has no block {block}", help=help)
     return part and part.name
 
 

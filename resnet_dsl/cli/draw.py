@@ -10,9 +10,11 @@ from resnet_dsl.cli.options import force_option, input_option, set_option, specs
 from resnet_dsl.cli.output import can_print, progress, show_note, show_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from resnet_dsl.render.drawing import Drawing, Style
+
+
+SMALLEST_TEXT = 5.0
+"""Points: smaller ones are hard to read in print."""
 
 
 @click.command(short_help="Figures as in the paper: layers, rows, blocks, maps, differences.")
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="FILE",
-    help="A file that ends in .svg, .pdf, .png, .tikz, .tex, .dot or .mmd; - is the terminal.",
+    help="A file that ends in .svg, .pdf, .png, .tikz or .tex (to input), .dot or .gv, .mmd or "
+    ".mermaid; - is the terminal, row by row.",
 )
 @click.option(
     "--style",
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Colours; auto follows the reader's system, in SVG.",
 )
-@click.option("--width", type=float, metavar="MM", help="Millimetres; a column of a paper is 88.")
+@click.option("--width", type=float, metavar="MM", help="Scale to so many millimetres: 88.")
 @input_option
 @set_option
 @force_option
@@ -51,8 +54,9 @@ def draw(
 ) -> None:
     """Figures of specs as in the paper, several side by side with equal sizes aligned.
 
-    Shortcuts are arcs, dotted where they project; strides that the compiler inserted are bold.
-    PDF and PNG need the extra draw: pip install 'resnet-dsl[draw]'.
+    Shortcuts are arcs, dotted where they change the shape; strides and dilations that the compiler
+    inserted are bold. Norms, activations, dropout and scales are shown by --block, and by --diff
+    where they differ. PDF and PNG need the extra draw: pip install 'resnet-dsl[draw]'.
 
     \b
     Example:
@@ -70,17 +74,20 @@ def draw(
     with progress("drawing"):
         drawing = draw(specs, path, style=style, block=block, **options)
     if path is None:
-        _show(drawing, specs, written_out=output == "-")
+        _show(drawing, written_out=output == "-")
+        return
+    show_note(f"wrote {path}")
+    if drawing.width and drawing.text_points < SMALLEST_TEXT:
+        show_note(f"its texts have {drawing.text_points:.1f} pt, which is small in print")
 
 
-def _show(drawing: Drawing, specs: Sequence[str], *, written_out: bool) -> None:
+def _show(drawing: Drawing, *, written_out: bool) -> None:
     """The figure in the terminal, or what would be written."""
     from resnet_dsl.render.drawing.box_text import BOX_MARKS, box_text
 
     if written_out:
         show_text(box_text(drawing.columns, plain=not can_print(BOX_MARKS)))
         return
-    how = drawing.style or f"block {drawing.block}"
+    how = drawing.style or "block"
     show_text(f"{drawing.title}: {how}, {drawing.extent}")
-    command = " ".join(["resnet-dsl draw", *specs])
-    show_note(f"nothing is written: {command} -o figure.svg, or -o - for the terminal")
+    show_note("nothing is written: -o figure.svg writes it, -o - shows it in the terminal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from resnet_dsl.cli.options import force_option, input_option, set_option, specs_argument
-from resnet_dsl.cli.output import progress, show_note
+from resnet_dsl.cli.output import progress, show_note, show_text
 
 
 @click.command(short_help="A page of HTML to hand out: figure, tables, charts, layers.")
@@ -16,7 +16,7 @@ from resnet_dsl.cli.output import progress, show_note
     metavar="FILE",
     default="report.html",
     show_default=True,
-    help="The file to write.",
+    help="The file to write, in .html; - is the standard output.",
 )
 @input_option
 @set_option
@@ -41,6 +41,10 @@ def report(
     """
     from resnet_dsl.render.page import report
 
+    path = None if output == "-" else output
     with progress("writing the report"):
-        report(specs, output, input=input, overrides=overrides, force=force)
-    show_note(f"{output}: open it in a browser")
+        page = report(specs, path, input=input, overrides=overrides, force=force)
+    if path is None:
+        show_text(page.rstrip("\n"))
+    else:
+        show_note(f"wrote {path}: open it in a browser")

@@ -56,6 +56,8 @@ def summary(
         turned_lines,
     )
 
+    if options["training"] and (sort or as_csv):
+        raise click.UsageError("--training has no place in a line for each spec: leave it out")
     summaries = [summary(spec, **options) for spec in specs]
     if as_json:
         show_json([each for _, each in sorted_summaries(summaries, specs, sort)])

@@ -82,7 +82,8 @@ def _totals(text: str) -> Sequence[Total]:
     from resnet_dsl.diagnostics import fail, nearest
 
     known: tuple[Total, ...] = get_args(Total)
-    chosen = [word.strip().lower().replace(" ", "_") for word in text.split(",")]
+    words = (word.strip().lower().replace(" ", "_") for word in text.split(","))
+    chosen = ["macs" if word == "flops" else word for word in words]
     for word in chosen:
         if word not in known:
             help = f"write {nearest(word, known) or ', '.join(known)}"

@@ -24,7 +24,8 @@ def check_place(path: Path, *, force: bool = True, inputs: Iterable[Path] = ()) 
     With `force` it may take the place of another one, but never of one of the `inputs`.
     """
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise fail("file", f"{path}: no such folder", help="make the folder first: mkdir")
+        help = f"make the folder first: mkdir {path.parent}"
+        raise fail("file", f"{path}: no such folder", help=help)
     if os.path.isdir(path):
         raise fail("file", f"{path}: is a folder", help="name a file in it")
     if any(_reads(other, path) for other in inputs):

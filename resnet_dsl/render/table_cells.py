@@ -60,7 +60,7 @@ def spelled_out(layer: str) -> str:
     >>> spelled_out("7x7, 64, /2")
     '7x7, 64, stride 2'
     """
-    return re.sub(r"/(\d+)", r"stride \1", layer)
+    return re.sub(r"(?<!\bse )/(\d+)", r"stride \1", layer)  # se /16 is a ratio
 
 
 def stacked(cell: Cell, row: PaperRow) -> Cell:

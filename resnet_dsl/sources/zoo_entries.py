@@ -51,17 +51,20 @@ def _family(name: str) -> str:
 def _is_in(name: str, family: str) -> bool:
     wanted = family.lower().rstrip("/")
     own = name.rpartition("/")[2]
-    return wanted in (_family(name), name, own) or bool(
-        re.match(rf"{re.escape(wanted)}(?![a-z])", own)
-    )
+    beginning = re.compile(rf"{re.escape(wanted)}(?![a-z])")
+    return wanted in (_family(name), name, own) or any(map(beginning.match, (own, name)))
 
 
 def _unknown(family: str) -> Exception:
     folders = list(dict.fromkeys(map(_family, zoo())))
-    words = dict.fromkeys(re.match(r"[a-z_]*[a-z]", name.rpartition("/")[2]) for name in zoo())
+    words = dict.fromkeys(re.match(r"[a-z]+(?:v2)?", name.rpartition("/")[2]) for name in zoo())
     known = [*folders, *dict.fromkeys(word[0] for word in words if word)]
     guess = nearest(family.lower(), known)
-    help = f"did you mean {guess}?" if guess else f"families: {', '.join(folders)}; or resnext"
+    help = (
+        f"did you mean {guess}?"
+        if guess
+        else f"folders: {', '.join(folders)}; or the beginning of names: resnext"
+    )
     return fail("value", f"{family!r} is not a family of the zoo", help=help)
 
 

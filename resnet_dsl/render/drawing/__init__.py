@@ -9,18 +9,16 @@ from typing import Final, Literal, TypeAlias, assert_never, get_args
 
 from resnet_dsl.answers.diagrams import Column, boxes_of, compared, description
 from resnet_dsl.answers.drawn_network import Detail, block_column, column_of
-from resnet_dsl.answers.network_names import listed, network_names
+from resnet_dsl.answers.network_names import listed, network_names, several
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.folds.cost import network_cost
-from resnet_dsl.ir import Network
 from resnet_dsl.language.fields import Input
-from resnet_dsl.language.spec import Spec
 from resnet_dsl.reader.files import check_place, whole
 from resnet_dsl.render.drawing.columns import block_scene, columns_scene
 from resnet_dsl.render.drawing.graph_text import dot, mermaid
 from resnet_dsl.render.drawing.maps import maps_scene
 from resnet_dsl.render.drawing.pieces import Joins
-from resnet_dsl.render.drawing.scene import Scene
+from resnet_dsl.render.drawing.scene import FONT_SIZE, Scene
 from resnet_dsl.render.drawing.svg import MILLIMETRES, svg
 from resnet_dsl.render.drawing.themes import Theme
 from resnet_dsl.sources.resolve import Resolved, Source, resolve
@@ -76,14 +74,21 @@ class Drawing:
         """How large it is, and of how many boxes.
 
         >>> draw("resnet18").extent
-        '20 boxes, 43 x 178 mm'
+        '20 boxes, 43 x 178 mm, texts of 7.0 pt'
         """
         boxes = sum(
             len(boxes_of(group.items)) for column in self.columns for group in column.groups
         )
         scene = self.scene
         width = self.width or scene.width * MILLIMETRES
-        return f"{boxes} boxes, {width:.0f} x {width * scene.height / scene.width:.0f} mm"
+        height = width * scene.height / scene.width
+        return f"{boxes} boxes, {width:.0f} x {height:.0f} mm, texts of {self.text_points:.1f} pt"
+
+    @property
+    def text_points(self) -> float:
+        """The size of its texts."""
+        own = self.scene.width * MILLIMETRES
+        return FONT_SIZE * (self.width or own) / own
 
     def data(self, format: Format) -> bytes:
         """The figure in a format. PDF and PNG need the extra `draw`."""
@@ -142,27 +147,33 @@ def draw(
     >>> drawing.style, drawing.data("svg")[:4]
     ('figure3', b'<svg')
     """
-    several = [sources] if isinstance(sources, str | Path | Spec | Network) else list(sources)
-    _check(several, style, block, theme, width, diff=diff)
-    format = None if output is None else format_of(output)
-    resolved = [resolve(source, overrides, input) for source in several]
-    names = network_names(several, resolved)
-    drawing = _drawing(resolved, names, style, block, diff=diff)
+    chosen = several(sources, "draw")
+    _check(chosen, style, block, theme, width, diff=diff)
+    format = None if output is None else _writable(Path(output), chosen, style, width, force=force)
+    resolved = [resolve(source, overrides, input) for source in chosen]
+    names = network_names(chosen, resolved)
+    drawing = _drawing(resolved, names, style, block, overrides, diff=diff)
     drawing = replace(drawing, block=block, theme=theme, width=width)
     if output is not None and format is not None:
-        _write(drawing, Path(output), format, several, force=force)
+        data = drawing.data(format)
+        with whole(Path(output)) as draft:
+            draft.write_bytes(data)
     return drawing
 
 
-def _write(
-    drawing: Drawing, path: Path, format: Format, sources: Sequence[Source], *, force: bool
-) -> None:
-    """Write a figure, but never over what it was read from."""
+def _writable(
+    path: Path, sources: Sequence[Source], style: str | None, width: float | None, *, force: bool
+) -> Format:
+    """The format of a file that may be written, which is none that a network is read from."""
     files = [Path(source) for source in sources if isinstance(source, str | Path)]
     check_place(path, force=force, inputs=[file for file in files if file.is_file()])
-    data = drawing.data(format)
-    with whole(path) as draft:
-        draft.write_bytes(data)
+    format = format_of(path)
+    if format in {"dot", "mmd"} and style == "maps":
+        raise fail("value", f"{path}: maps have no graph", help="write an .svg, or leave out maps")
+    if format in {"dot", "mmd"} and width is not None:
+        what = f"{path}: a width of {width:g} mm"
+        raise fail("value", what, help="programs that read it choose the width: leave it out")
+    return format
 
 
 def _check(
@@ -175,8 +186,6 @@ def _check(
     diff: bool,
 ) -> None:
     """Arguments that do not go together are refused."""
-    if not sources:
-        raise fail("value", "there is nothing to draw", help="give the name of a spec: resnet50")
     for name, value, values in (
         ("style", style, get_args(Style)),
         ("theme", theme, get_args(Theme)),
@@ -184,17 +193,16 @@ def _check(
         if value is not None and value not in values:
             guess = nearest(value, values) or ", ".join(values)
             raise fail("value", f"{value!r} is not a {name}", help=f"write {guess}")
-    if width is not None and not 10 <= width <= 2000:
-        raise fail(
-            "value", f"a width of {width:g} mm", help="10 to 2000; a column of a paper is 88"
-        )
+    if width is not None and not (isinstance(width, int | float) and 10 <= width <= 2000):
+        what = f"{width!r} is not a width"
+        raise fail("value", what, help="millimetres, 10 to 2000; a column of a paper is 88")
     if diff and len(sources) != 2:
-        raise fail("value", f"a difference of {len(sources)} networks", help="name two")
+        raise fail("value", "a difference is that of two networks", help="name two with diff")
     if block is not None and (len(sources) > 1 or style is not None or diff):
-        what = "a style" if style else "several networks"
-        raise fail("value", f"a block and {what}", help="a block of one network is drawn alone")
+        help = "leave out style and diff, and name one network"
+        raise fail("value", "a block is drawn alone", help=help)
     if diff and style == "maps":
-        raise fail("value", "a difference of maps", help="write style figure3 or stages")
+        raise fail("value", "maps show no difference", help="write style figure3 or stages")
 
 
 def _drawing(
@@ -202,15 +210,18 @@ def _drawing(
     names: Sequence[str],
     style: Style | None,
     block: str | None,
+    settings: Sequence[str],
     *,
     diff: bool,
 ) -> Drawing:
     if block is not None:
-        column = block_column(resolved[0], block, names[0])
+        column = block_column(resolved[0], block, names[0], settings)
         return Drawing(columns=(column,), style=None)
     chosen = style or _style_for(resolved)
     detail: Detail = "rows" if chosen == "stages" else "layers"
-    columns = [column_of(each, detail, name) for each, name in zip(resolved, names, strict=True)]
+    columns = [
+        column_of(each, detail, name, settings) for each, name in zip(resolved, names, strict=True)
+    ]
     if diff:
         columns = list(compared(columns[0], columns[1]))
     return Drawing(columns=tuple(columns), style=chosen)

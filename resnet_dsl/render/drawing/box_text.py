@@ -6,9 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from resnet_dsl import ir
-from resnet_dsl.answers.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
+from resnet_dsl.answers.diagrams import (
+    Box,
+    Chain,
+    Column,
+    Fork,
+    Group,
+    Item,
+    Side,
+    Skip,
+    paths_of,
+)
 from resnet_dsl.diagnostics import cells
-from resnet_dsl.ir import Size
+from resnet_dsl.ir import LayerPath, Size
 from resnet_dsl.render.grid import padded
 
 
@@ -39,6 +49,7 @@ class _Block(NamedTuple):
 
     lines: tuple[str, ...]
     boxed: bool
+    paths: tuple[LayerPath, ...] = ()
     shortcut: tuple[str, ...] | None = None
     dotted: bool = False
 
@@ -69,46 +80,49 @@ def _column(column: Column, marks: _Marks) -> Iterator[str]:
     width = max(map(cells, lines), default=0)
     names = max((cells(section.name) for section in column.sections), default=0)
     sizes = max((len(_sides(group.output)) for group in column.groups), default=0)
+    sizes = max(sizes, 2 + max((len(str(group.repeats)) for group in column.groups), default=0))
     room = names + sizes + 4
-    yield f" {column.name}, {column.input}"
+    yield f" {column.name}, {column.caption}"
     shown_name = shown_size = ""
     for name, group, own in blocks:
         yield " " * (room + 2 + width // 2) + marks.flows
         size = _sides(group.output)
         texts = [text for text in (name,) if text != shown_name]
-        beside = iter(_beside(texts, size if size != shown_size else "", names, sizes))
+        texts = [name if name != shown_name else "", size if size != shown_size else ""]
         shown_name, shown_size = name, size
-        drawn = [line for block in own for line in _drawn(block, width, marks)]
-        times = f"  {marks.times} {group.repeats}" if group.repeats > 1 else ""
-        for i, line in enumerate(drawn):
-            left = next(beside, " " * room)
-            yield f"{left}{line}{times if i == len(drawn) // 2 else ''}".rstrip()
-
-
-def _beside(names: Sequence[str], size: str, width: int, sizes: int) -> Iterator[str]:
-    name = names[0] if names else ""
-    yield f" {padded(name, width)}  {padded(size, sizes)} "
+        below = " " * (room + 2 + width // 2) + marks.flows
+        drawn = [list(_drawn(block, width, marks, column.changed)) for block in own]
+        lines = [line for block in drawn[:1] for line in block]
+        for block in drawn[1:]:
+            lines += [below[room:], *block]
+        times = f"{marks.times} {group.repeats}" if group.repeats > 1 else ""
+        for i, line in enumerate(lines):
+            left, right = texts if i == 0 else ("", times if i == len(lines) // 2 else "")
+            yield f" {padded(left, names)}  {padded(right, sizes)} {line}".rstrip()
 
 
 def _sides(size: Size) -> str:
     return f"{size.height}x{size.width}" if isinstance(size, ir.Shape) else str(size)
 
 
-def _drawn(block: _Block, width: int, marks: _Marks) -> Iterator[str]:
+def _drawn(
+    block: _Block, width: int, marks: _Marks, changed: frozenset[LayerPath] | None
+) -> Iterator[str]:
     if not block.boxed:
         yield from (f"  {line}" for line in block.lines)
         return
     arc = marks.dotted if block.dotted else marks.arc
     shows = block.shortcut is not None
     texts = iter(block.shortcut or ())
+    differs = changed is not None and not changed.isdisjoint(block.paths)
     flat = marks.flat * (width + 2)
     yield f"{marks.top[0]}{flat}{marks.top[1]}" + (f"{arc[0] * 2}{arc[1]}" if shows else "")
     for line in block.lines:
         right = f"  {arc[2]} {next(texts, '')}" if shows else ""
         yield f"{marks.side} {padded(line, width)} {marks.side}{right}".rstrip()
-    yield f"{marks.bottom[0]}{flat}{marks.bottom[1]}" + (
-        f"{marks.back}{arc[0]}{arc[3]}" if shows else ""
-    )
+    closing = f"{marks.back}{arc[0]}{arc[3]}" if shows else ""
+    note = "  differs" if differs else ""
+    yield f"{marks.bottom[0]}{flat}{marks.bottom[1]}{closing}{note}"
 
 
 def _blocks(group: Group, marks: _Marks) -> Iterator[_Block]:
@@ -119,13 +133,13 @@ def _blocks(group: Group, marks: _Marks) -> Iterator[_Block]:
 def _blocks_of(item: Item, marks: _Marks) -> Iterator[_Block]:
     match item:
         case Box(lines=lines):
-            yield _Block(tuple(line.text for line in lines), boxed=True)
+            yield _Block(tuple(line.text for line in lines), True, (item.path,))
         case Fork():
-            yield _Block(tuple(_fork_lines(item, marks)), boxed=True)
+            yield _Block(tuple(_fork_lines(item, marks)), True, paths_of((item,)))
         case Skip(body=body, shortcut=shortcut, projects=projects):
             own = tuple(line for inner in body for line in _item_lines(inner, marks))
             texts = tuple(line for inner in shortcut for line in _item_lines(inner, marks))
-            yield _Block(own or ("identity",), True, texts, projects)
+            yield _Block(own or ("identity",), True, paths_of((item,)), texts, projects)
         case Side(chain=chain):
             text = _joined(chain, marks)
             yield _Block((f"{marks.then} auxiliary: {text}",), boxed=False)

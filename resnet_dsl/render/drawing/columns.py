@@ -36,7 +36,9 @@ def columns_scene(columns: Sequence[Column], joins: Joins, title: str, descripti
     y = 2 * LINE_HEIGHT + GAP
     for size in sizes:
         tops[size] = y
-        y += max(column.band_height(size) for column in placed) + GAP
+        lead = max(column.lead(size) for column in placed)
+        tops[size] += lead
+        y += lead + max(column.band_height(size) for column in placed) + GAP
     labels = [_beside(f"{height}x{width}", tops[height, width]) for height, width in sizes]
     if len(placed) == 1:
         labels += placed[0].names(tops)
@@ -58,9 +60,11 @@ def block_scene(column: Column, title: str, description: str) -> Scene:
             pen = Pen(tone(number, section.name), "nodes", column.changed)
             items = tuple(item for item in group.items if not isinstance(item, Side))
             piece = chain_piece(items, pen, width_of(items))
-            first, last = GAP + LINE_HEIGHT, piece.height + GAP + LINE_HEIGHT
-            shapes.append(Label(0, LINE_HEIGHT - 3, group.name, bold=True))
-            shapes.append(down(0, LINE_HEIGHT, first + piece.enters, arrow=piece.arrow))
+            first = GAP + 2 * LINE_HEIGHT
+            last = piece.height + first
+            shapes.append(Label(0, LINE_HEIGHT - 3, f"{group.name} of {column.name}", bold=True))
+            shapes.append(Label(0, 2 * LINE_HEIGHT - 3, str(group.input), "muted"))
+            shapes.append(down(0, 2 * LINE_HEIGHT, first + piece.enters, arrow=piece.arrow))
             shapes += piece.moved(0, first)
             end = first + piece.leaves
             shapes.append(down(0, end, last + GAP, arrow=True))
@@ -99,7 +103,7 @@ class _Column:
     """A network, set: its groups in bands by the size of their maps."""
 
     def __init__(self, column: Column, joins: Joins) -> None:
-        self.name, self.input = column.name, str(column.input)
+        self.name, self.caption = column.name, column.caption
         self.bands: dict[tuple[int, int], list[_Placed]] = {}
         self.starts: list[tuple[str, tuple[int, int], int]] = []  # of parts: the band, and where
         chains = [_main(group) for group in column.groups]
@@ -116,13 +120,20 @@ class _Column:
 
     def band_height(self, size: tuple[int, int]) -> float:
         """The height of the groups whose maps have a size."""
-        return sum(placed.piece.height + GAP for placed in self.bands.get(size, ()))
+        heights = sum(placed.piece.height + GAP for placed in self.bands.get(size, ()))
+        return heights - self.lead(size)
+
+    def lead(self, size: tuple[int, int]) -> float:
+        """How far above its first box a band begins: where a shortcut leaves."""
+        placed = self.bands.get(size)
+        return placed[0].piece.enters if placed else 0.0
 
     def names(self, tops: dict[tuple[int, int], float]) -> list[Label]:
         """The names of its parts, beside where they start."""
         labels = []
         for name, size, i in self.starts:
-            y = tops[size] + sum(placed.piece.height + GAP for placed in self.bands[size][:i])
+            above = sum(placed.piece.height + GAP for placed in self.bands[size][:i])
+            y = tops[size] - (self.lead(size) if i else 0.0) + above
             labels.append(_beside(name, y, 1 if i else 2, name=True))
         return labels
 
@@ -130,12 +141,12 @@ class _Column:
         """All shapes around x = 0, and how far they reach to the left and to the right."""
         shapes: list[Shape] = [
             Label(0, LINE_HEIGHT - 2, self.name, bold=True),
-            Label(0, 2 * LINE_HEIGHT - 2, self.input, "muted"),
+            Label(0, 2 * LINE_HEIGHT - 2, self.caption, "muted"),
         ]
         above = 2 * LINE_HEIGHT
         sides: list[tuple[float, Piece]] = []
         for size, groups in self.bands.items():
-            y = tops[size]
+            y = tops[size] - self.lead(size)
             for piece, beside in groups:
                 shapes.append(down(0, above, y + piece.enters, arrow=piece.arrow))
                 shapes += piece.moved(0, y)
@@ -179,14 +190,23 @@ def _main(group: Group) -> Chain:
     return tuple(item for item in group.items if not isinstance(item, Side))
 
 
+def _bracket(x: float, height: float) -> Line:
+    """A bracket at the left of what repeats together."""
+    points = (Point(x, 0), Point(x - 3, 0), Point(x - 3, height), Point(x, height))
+    return Line(points, "bracket-line")
+
+
 def _group(group: Group, pen: Pen, width: float) -> _Placed:
     piece = chain_piece(_main(group), pen, width)
     if group.repeats > 1:
         text = f"× {group.repeats}"
-        x, y = -piece.left - 4, piece.height / 2 + FONT_SIZE / 3
+        several = len(_main(group)) > 1
+        margin = 9 if several else 4
+        x, y = -piece.left - margin, piece.height / 2 + FONT_SIZE / 3
         label = Label(x, y, text, anchor="end", bold=True)
-        left = piece.left + 4 + text_width(text, FONT_SIZE, bold=True)
-        piece = piece._replace(shapes=(*piece.shapes, label), left=left)
+        left = piece.left + margin + text_width(text, FONT_SIZE, bold=True)
+        bracket = [_bracket(-piece.left - 3, piece.height)] if several else []
+        piece = piece._replace(shapes=(*piece.shapes, *bracket, label), left=left)
     beside = pen._replace(part=0)
     sides = tuple(
         chain_piece(side.chain, beside, width_of(side.chain))

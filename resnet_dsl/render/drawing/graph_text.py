@@ -46,7 +46,7 @@ def graph(columns: Sequence[Column]) -> Graph:
     parts, edges = [], []
     for number, column in enumerate(columns):
         walker = _Walker(f"n{number}", column.changed)
-        tails = [Edge(walker.node((column.name, str(column.input)), "part-0"), "")]
+        tails = [Edge(walker.node((column.name, column.caption), "part-0"), "")]
         parts.append(Part("", tuple(walker.taken())))
         for i, section in enumerate(column.sections):
             walker.part = f"part-{tone(i, section.name)}"
@@ -101,7 +101,8 @@ class _Walker:
         match item:
             case Box(path=path, lines=lines):
                 texts = tuple(line.text for line in lines)
-                role = self.part if item.kind == "layer" else item.kind
+                kind = "activation" if item.kind == "other" else item.kind
+                role = self.part if kind == "layer" else kind
                 if self.changed is not None:
                     role = "changed" if path in self.changed else "equal"
                 return self.connected(self.node((*texts, *after), role), tails)

@@ -65,9 +65,10 @@ def _maps(column: Column) -> list[_Map]:
         own: list[_Map] = []
         for group in section.groups:
             new = _Map(section.name, tone(number, section.name), group.output)
-            if own and _plane(own[-1].size) == _plane(new.size):
+            plane = _plane(new.size)
+            if own and plane is not None and _plane(own[-1].size) == plane:
                 own[-1] = new
-            else:
+            elif not own or own[-1].size != new.size:
                 own.append(new)
         maps += own
     return maps

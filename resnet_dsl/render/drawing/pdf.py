@@ -86,7 +86,7 @@ def _draw(canvas: Canvas, shape: Rect | Label | Line | Polygon, theme: Theme) ->
             }[anchor]
             write(x, -y, _encodable(text))
         case Line(points, _, dotted, arrow, radius):
-            canvas.setDash([1.6, 1.4] if dotted else [])
+            canvas.setDash([0.9, 1.5] if dotted else [])
             _stroke(canvas, points, radius)
             canvas.setDash([])
             if arrow:

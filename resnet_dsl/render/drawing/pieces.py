@@ -63,6 +63,7 @@ class Pen(NamedTuple):
     def role(self, path: LayerPath, kind: BoxKind) -> str:
         if self.changed is not None:
             return "changed" if path in self.changed else "equal"
+        kind = "activation" if kind == "other" else kind
         return f"part-{self.part}" if kind == "layer" else kind
 
     def line(self, path: LayerPath) -> str:

@@ -92,7 +92,7 @@ def _shape(shape: Shape) -> str:
             fits = f' textLength="{_n(width)}" lengthAdjust="spacingAndGlyphs"'
             return f'<text class="{role}" {place}{middle}{weight}{fits}>{_escaped(text)}</text>'
         case Line(points, role, dotted, arrow, radius):
-            dashes = ' stroke-dasharray="1.6 1.4"' if dotted else ""
+            dashes = ' stroke-dasharray=".9 1.5"' if dotted else ""
             line = f'<path class="{role}" d="{_path(points, radius)}"{dashes}/>'
             if not arrow:
                 return line

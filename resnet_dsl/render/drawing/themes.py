@@ -84,7 +84,7 @@ def paint(role: str, theme: Theme) -> Paint:
             return Paint(fill=_MUTED[tone])
         case "on-equal":
             return Paint(fill=_MUTED[tone])
-        case "line" | "side-line":
+        case "line" | "side-line" | "bracket-line":
             return Paint(stroke=_EDGE[tone])
         case "changed-line":
             return Paint(stroke=_ACCENT[tone], width=1.4)

@@ -68,7 +68,7 @@ def _shape(shape: Shape, theme: Theme, scale: float) -> Iterator[str]:
             options = [f"anchor={side}", f"text={role}-fill"]
             yield rf"\node[{', '.join(options)}] at ({_n(x)},{_n(y)}) {{{shown}}};"
         case Line(points, role, dotted, arrow, radius):
-            dashes = ["dash pattern=on 1.6bp off 1.4bp"] if dotted else []
+            dashes = ["dash pattern=on 0.9bp off 1.5bp"] if dotted else []
             corners = [f"rounded corners={_n(radius * scale)}bp"] if len(points) > 2 else []
             options = [*_painted(role, colour), *dashes, *corners]
             yield rf"\path[{', '.join(options)}] {_through(points)};"

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from resnet_dsl.answers.analysis import sides
 from resnet_dsl.answers.differences import Diff, diff
 from resnet_dsl.answers.layer_counts import layers
-from resnet_dsl.answers.network_names import listed, network_names
+from resnet_dsl.answers.network_names import listed, network_names, several
 from resnet_dsl.answers.summaries import Summary, summary
 from resnet_dsl.answers.table_rows import table
 from resnet_dsl.answers.tracing import Trace, trace
 from resnet_dsl.diagnostics import fail
-from resnet_dsl.ir import Network
 from resnet_dsl.language.fields import Input
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.reader.files import check_place, whole
@@ -93,14 +92,13 @@ def report(
     >>> page[:15], len(page) < 300_000
     ('<!DOCTYPE html>', True)
     """
-    several = [sources] if isinstance(sources, str | Path | Spec | Network) else list(sources)
-    if not several:
-        raise fail("value", "there is nothing to report", help="give the name of a spec: resnet50")
-    files = [Path(source) for source in several if isinstance(source, str | Path)]
+    chosen = several(sources, "report")
     if output is not None:
-        inputs = [file for file in files if file.is_file()]
-        check_place(Path(output), force=force, inputs=inputs)
-    text = _page(several, input, overrides)
+        path, files = Path(output), [Path(x) for x in chosen if isinstance(x, str | Path)]
+        check_place(path, force=force, inputs=[file for file in files if file.is_file()])
+        if path.suffix.lower() not in {".html", ".htm"}:
+            raise fail("file", f"{path}: a report is HTML", help="end its name in .html")
+    text = _page(chosen, input, overrides)
     if output is not None:
         with whole(Path(output)) as draft:
             draft.write_text(text, encoding="utf-8")
@@ -132,6 +130,7 @@ def _page(sources: Sequence[Source], input: Input | None, overrides: Sequence[st
         figure=_inline(drawing),
         table=html(table(sources, input, overrides)),
         headings=HEADINGS,
+        batch=_BATCH,
         left=_LEFT,
         compared=[
             _compared(differences, drawn)
