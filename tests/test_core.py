@@ -196,6 +196,8 @@ OUTSIDE = {
     "safetensors": {"pytorch", "weight_files"},
     "yaml": {"reader"},
     "click": {"cli"},
+    "jinja2": {"render"},
+    "pypdfium2": {"render"},
     "reportlab": {"render"},
     "pydantic": {"language"},
     "pydantic_core": {"language"},

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from resnet_dsl import draw, elaborate, ir, loads, zoo
+from resnet_dsl.answers.diagrams import boxes_of, skips_of
 from resnet_dsl.folds.walk import WITHOUT_VALUES, walk
 from resnet_dsl.ir import LayerPath, Network
 from resnet_dsl.language.spec import Spec
@@ -162,12 +163,44 @@ def test_any_spec_has_legible_figures(spec: Spec) -> None:
 
 @pytest.mark.parametrize("network", UNSUPPORTED.values(), ids=UNSUPPORTED)
 def test_networks_without_a_spec_are_drawn(network: Network) -> None:
+    outside = [node for path, node in visits(network) if "shortcut" not in path]
     for style in ("figure3", "stages"):
         drawing = draw(network, style=style)
         assert_is_legible(drawing.scene)
+        boxes = [box for c in drawing.columns for g in c.groups for box in boxes_of(g.items)]
+        assert sum(len(box.lines) for box in boxes) == sum(isinstance(n, SHOWN) for n in outside)
+        skips = [skip for c in drawing.columns for g in c.groups for skip in skips_of(g.items)]
+        assert len(skips) == sum(isinstance(n, ir.Residual) for n in outside)
         for format in ("svg", "tikz", "dot", "mmd"):
             assert drawing.data(format)
         assert str(drawing)
+
+
+def test_auxiliary_heads_are_drawn_wherever_they_read() -> None:
+    conv = ir.Conv(in_channels=3, out_channels=3, kernel=1)
+    pre = ir.Residual(body=ir.sequence(ir.Act("relu"), conv))
+    shared = ir.Residual(body=conv, shortcut=conv)
+    layers = (conv, pre, ir.Act("relu"), shared, ir.Act("relu"), conv)
+    heads = [
+        ir.Auxiliary(
+            position=position, layers=(ir.Flatten(), ir.Linear(in_features=48, out_features=n))
+        )
+        for n, position in enumerate((0, 1, 2, 2, 3, 4, 6), 1)
+    ]
+    network = ir.network(ir.Shape(3, 4, 4), *layers, auxiliaries=tuple(heads))
+    texts = [label.text for label in labels_of(draw(network, style="figure3").scene)]
+    assert [text for text in sorted(texts) if text.startswith("fc")] == [
+        f"fc {n}" for n in range(1, 8)
+    ]
+
+
+def test_stages_may_have_the_names_of_other_parts() -> None:
+    rows = "stages: {a: '[[3x3, 4]]', stem: '[[3x3, 8]]', head: '[[3x3, 16]]'}"
+    column = draw(loads(f"{{input: 3x32x32, stem: ['3x3, 4'], {rows}, head: [2-d fc]}}")).columns[0]
+    assert [section.name for section in column.sections] == ["stem", "a", "stem", "head", "head"]
+    scene = draw(loads(f"{{input: 3x32x32, stem: ['3x3, 4'], {rows}, head: [2-d fc]}}")).scene
+    roles = [shape.role for shape in scene.shapes if isinstance(shape, Rect)]
+    assert roles == ["part-0", "part-1", "part-2", "part-3", "part-0"]
 
 
 def test_widths_are_those_of_the_font() -> None:

@@ -108,3 +108,20 @@ def test_a_spec_is_never_written_over(tmp_path: Path) -> None:
     path.write_text("extends: resnet18\n")
     assert run("draw", path, "-o", path, "--force").exit_code == 2
     assert path.read_text() == "extends: resnet18\n"
+
+
+def test_names_of_files_of_any_bytes_are_drawn(tmp_path: Path) -> None:
+    source = "{input: 3x8x8, stem: [], stages: {a: '[[3x3, 8]]'}, head: []}"
+    for name in ("b\udcff.yaml", "n\nx.yaml"):
+        path = tmp_path / name
+        path.write_text(source)
+        for ending in ("svg", "pdf", "tex", "dot", "mmd"):
+            assert run("draw", path, "-o", tmp_path / f"a.{ending}", "--force").exit_code == 0
+        assert run("report", path, "-o", tmp_path / "a.html", "--force").exit_code == 0
+
+
+def test_numbers_of_any_length_are_refused() -> None:
+    for number in ("9" * 5000, "01", "\u0661"):
+        result = run("draw", "resnet18", "--block", f"conv2_x.{number}")
+        assert result.exit_code == 2
+        assert "conv2_x has no block" in result.stderr

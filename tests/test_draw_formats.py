@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from resnet_dsl import draw, ir, loads
 from resnet_dsl.answers.diagrams import boxes_of
@@ -73,7 +74,6 @@ def test_tikz_has_balanced_braces_known_commands_and_defined_colours(style: Styl
 
 def test_pdf_has_text_and_png_has_pixels(tmp_path: Path) -> None:
     from PIL import Image
-    from pypdfium2 import PdfDocument
 
     drawing = draw("resnet18", tmp_path / "a.pdf", width=88)
     document = PdfDocument(tmp_path / "a.pdf")
@@ -95,15 +95,22 @@ def test_auto_has_both_themes() -> None:
         assert paint("part-1", theme).fill in text
 
 
-def test_names_of_any_characters_are_escaped(tmp_path: Path) -> None:
+def test_names_of_any_characters_are_escaped() -> None:
     name = 'a<b>&"c\\{d}é日%#_'
     source = "{input: 3x32x32, stem: [], stages: {a: '[[3x3, 16]]'}, head: []}"
-    spec = replace(loads(source), name=name)
-    drawing = draw(spec)
+    drawing = draw(replace(loads(source), name=name))
     assert name in [text.text for text in parsed(drawing).iter(f"{SVG}text")]
-    for format in ("pdf", "png", "tikz", "dot", "mmd"):
-        assert drawing.data(format)
-    draw(spec, tmp_path / "a.svg")
+    assert r"a<b>&\"c\\{d}é日%#_" in drawing.data("dot").decode()
+    assert "a#60;b#62;#38;#34;c\\{d}é日%#35;_" in drawing.data("mmd").decode()
+    latex = r'a\textless{}b\textgreater{}\&"c\textbackslash{}\{d\}é日\%\#\_'
+    assert f"{{\\bfseries {latex}}};" in drawing.data("tikz").decode()
+    text = PdfDocument(drawing.data("pdf"))[0].get_textpage().get_text_range()
+    assert 'a<b>&"c\\{d}é?%#_' in text
+    assert drawing.data("png")
+    if program := shutil.which("dot"):
+        command = [program, "-Tplain"]
+        drawn = drawing.data("dot")
+        subprocess.run(command, input=drawn, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - the program found
 
 
 def luminance(colour: str) -> float:
@@ -141,3 +148,26 @@ def test_colours_can_be_told_apart_and_read(tone: Theme) -> None:
     steps = [abs(a - b) for a, b in pairwise(greys)]
     assert min(steps) >= 5, greys
     assert greys in (sorted(greys), sorted(greys, reverse=True))
+
+
+def test_a_dark_figure_has_a_dark_page_in_every_format() -> None:
+    drawing = draw("resnet18", theme="dark", width=88)
+    tikz = drawing.data("tikz").decode()
+    assert "fill=page-fill" in tikz
+    assert "definecolor{page-fill}{HTML}{14171C}" in tikz
+    assert "fill=page-fill" not in draw("resnet18").data("tikz").decode()
+    scale = 88 / 25.4 * 72 / drawing.scene.width
+    assert f"line width={0.6 * scale:.2f}bp" in tikz
+
+
+def test_figures_on_one_page_keep_their_colours() -> None:
+    """A style sheet inside of a figure holds for the whole page around it."""
+    names = set()
+    for theme in ("light", "dark"):
+        root = parsed(draw("resnet18", theme=theme))
+        name = root.get("id")
+        (sheet,) = root.iter(f"{SVG}style")
+        rules = [rule for rule in (sheet.text or "").split("}") if rule]
+        assert all(rule.startswith(f"#{name} .") for rule in rules)
+        names.add(name)
+    assert len(names) == 2

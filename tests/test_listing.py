@@ -9,13 +9,16 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from resnet_dsl import layers, load, summary, trace, zoo, zoo_entries
+from resnet_dsl import elaborate, layers, load, loads, summary, trace, zoo, zoo_entries
 from resnet_dsl.render.layer_count_text import arithmetic
 from resnet_dsl.render.summary_text import SORTS
+from resnet_dsl.render.trace_text import trace_rows
 from tests.command import run
+from tests.test_draw_differences import load_with
 
 
 def test_the_zoo_lists_what_its_specs_state() -> None:
@@ -77,6 +80,11 @@ def test_equal_blocks_of_a_trace_are_folded() -> None:
 def test_blocks_that_differ_are_not_folded() -> None:
     settings = ("--set", "drop_path=0.2")
     assert "the same" not in run("trace", "resnet50", *settings).stdout
+    network = elaborate(load_with("resnet50", ["drop_path=0.2"]))
+    assert not any("the same" in row[0] for row in trace_rows(trace(network), folded=True))
+    rows = ", ".join(f"'[[3x3, 8], [dropout 0.{p}], [3x3, 8]]'" for p in (1, 5, 9))
+    spec = loads(f"{{input: 3x8x8, stem: ['3x3, 8'], stages: {{a: [{rows}]}}, head: []}}")
+    assert not any("the same" in row[0] for row in trace_rows(trace(spec), folded=True))
 
 
 def test_a_long_trace_is_paged_on_a_terminal() -> None:
@@ -131,6 +139,8 @@ def test_the_number_of_a_name_is_explained() -> None:
     )
     assert last("timm/resnetrs270") == "the 270 of resnetrs270 is none of these counts"
     assert last("resnet50").startswith("modules")
+    renamed = replace(load("vgg19"), name="net16")
+    assert arithmetic(layers(renamed))[-1] == "the 16 of net16 counts all convolutions: 0 + 16 + 0"
 
 
 def test_every_sum_is_the_number_of_its_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -53,7 +54,7 @@ def test_a_drawing_is_shown_as_svg_and_printed_as_boxes() -> None:
 def test_the_notebook_runs_and_shows_what_it_has(update_golden: bool) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    metadata = notebook.metadata
+    metadata = deepcopy(notebook.metadata)
     NotebookClient(notebook, timeout=60).execute()
     if update_golden:
         for cell in notebook.cells:

@@ -171,10 +171,10 @@ def test_matrices_stand_in_columns_of_their_own() -> None:
         assert stage.bands[-1] == ((parse_row(stated),),) * 2
 
 
-def test_a_network_without_a_name_is_called_as_it_was(tmp_path: Path) -> None:
+def test_a_network_without_a_name_is_called_by_its_file(tmp_path: Path) -> None:
     source = tmp_path / "mine.yaml"
     source.write_text('input: 3x8x8\nstem: ["3x3, 8"]\nstages: {a: "[[3x3, 8]]"}\nhead: []\n')
-    assert table([str(source)]).networks == (str(source),)
+    assert table([str(source)]).networks == ("mine",)
 
 
 def test_another_input_is_the_tables() -> None:
@@ -182,3 +182,13 @@ def test_another_input_is_the_tables() -> None:
     assert actual["inputs"] == [[3, 512, 512]]
     outputs = [row["output"] for row in actual["rows"]]
     assert outputs == ["256x256", "128x128", "64x64", "32x32", "16x16", "1x1"]
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    names = ["resnet50", "timm/resnet50", "resnet18"]
+    assert table(names).networks == tuple(names)
+    assert table(names, titles={"timm/resnet50": "timm"}).networks == (
+        "resnet50",
+        "timm",
+        "resnet18",
+    )

@@ -137,6 +137,7 @@ def test_numbers_that_mean_nothing_are_null() -> None:
     assert [lines["layer2.0.blurpool"][key] for key in numbers] == [3, 2, 1, None, None]
     assert [lines["layer2.0.add"][key] for key in numbers] == [None] * 5
     assert set(lines["fc"]) == {
+        "layer",
         *("path", "op", "kernel", "in_channels", "out_channels", "stride", "padding", "groups"),
         *("in_size", "out_size", "params", "macs", "stage", "block", "dilation"),
         *("receptive_field", "why"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -46,7 +47,7 @@ def column_of(
     name: str | None = None,
     settings: Sequence[str] = (),
 ) -> Column:
-    """The figure of a network; with `rows`, equal blocks in a run are one group."""
+    """The figure of a network; with `rows`, blocks in a run that draw the same are one group."""
     with resolved.placing():
         sections = tuple(_sections(resolved, detail))
     return Column(
@@ -81,13 +82,13 @@ def _block_name(parts: Sequence[Part], block: str) -> str:
         stage, _, number = meant.rpartition(".")
     part = part_named(parts, stage or block)
     count = len(part.blocks)
-    if number.isdecimal() and stage and 1 <= int(number) <= count:
+    if stage and re.fullmatch("[1-9][0-9]{0,5}", number) and int(number) <= count:
         return f"{part.name}.{int(number)}"
     known = f"{part.name}.1" + (f" to {part.name}.{count}" if count > 1 else "")
     if not count:
         others = [f"{other.name}.1" for other in parts if other.blocks]
         raise fail("value", f"{part.name} has no blocks", help=f"blocks: {', '.join(others)}, …")
-    what = f"has no block {number!r}" if stage else "is a stage, not a block"
+    what = f"has no block {number[:20]!r}" if stage else "is a stage, not a block"
     raise fail("value", f"{part.name} {what}", help=known)
 
 
@@ -95,10 +96,10 @@ def _block_name(parts: Sequence[Part], block: str) -> str:
 
 
 def _sections(resolved: Resolved, detail: Detail) -> Iterator[Section]:
-    groups: dict[str, list[Group]] = {part.name: [] for part in resolved.parts}
+    groups: list[list[Group]] = [[] for _ in resolved.parts]
     size: Size = resolved.size
     sides, hidden = _sides(resolved, detail), tuple[str, ...]()
-    for part, name, indices in _pieces(resolved.parts):
+    for part, is_block, name, indices in _pieces(resolved.parts):
         items, before = tuple[Item, ...](), size
         for i in indices:
             read, size = _read(resolved, i, size)
@@ -107,13 +108,13 @@ def _sections(resolved: Resolved, detail: Detail) -> Iterator[Section]:
             items, hidden = _visible(items, hidden)
             if not items and groups[part]:
                 groups[part][-1], hidden = _with_hidden(groups[part][-1], hidden), ()
-        if detail == "rows" and name != part:
+        if detail == "rows" and is_block:
             items = _condensed(items)
         items += tuple(side for i in indices for side in sides.pop(i + 1, ()))
         if items:
             groups[part].append(Group(name=name, items=items, input=before, output=size))
-    for part, own in groups.items():
-        yield Section(part, tuple(_runs(own) if detail == "rows" else own))
+    for each, own in zip(resolved.parts, groups, strict=True):
+        yield Section(each.name, tuple(_runs(own) if detail == "rows" else own))
 
 
 def _with_hidden(group: Group, texts: Sequence[str]) -> Group:
@@ -125,19 +126,18 @@ def _with_hidden(group: Group, texts: Sequence[str]) -> Group:
     return replace(group, items=(*first, replace(last, hidden=(*last.hidden, *after))))
 
 
-def _pieces(parts: Sequence[Part]) -> Iterator[tuple[str, str, range]]:
-    """The layers of each block, and each layer between blocks; the part, and what they are."""
-    for part in parts:
+def _pieces(parts: Sequence[Part]) -> Iterator[tuple[int, bool, str, range]]:
+    """The layers of each block, and each layer between blocks: the number of their part, whether
+    they are a block, and what they are called."""
+    for place, part in enumerate(parts):
         position = part.layers.start
         for number, block in enumerate(part.blocks, 1):
-            yield from (
-                (part.name, part.name, range(i, i + 1)) for i in range(position, block.start)
-            )
-            yield part.name, f"{part.name}.{number}", block
+            for i in range(position, block.start):
+                yield place, False, part.name, range(i, i + 1)
+            yield place, True, f"{part.name}.{number}", block
             position = block.stop
-        yield from (
-            (part.name, part.name, range(i, i + 1)) for i in range(position, part.layers.stop)
-        )
+        for i in range(position, part.layers.stop):
+            yield place, False, part.name, range(i, i + 1)
 
 
 def _read(resolved: Resolved, i: int, size: Size) -> tuple[Chain, Size]:

@@ -34,11 +34,21 @@ def network_names(sources: Sequence[Source], resolved: Iterable[Resolved]) -> li
     """
     names = []
     for i, (source, each) in enumerate(zip(sources, resolved, strict=True), 1):
-        typed = str(source) if isinstance(source, str | Path) else f"network {i}"
-        own = each.name or (Path(typed).stem if isinstance(source, str | Path) else "network")
+        typed = _printable(str(source)) if isinstance(source, str | Path) else f"network {i}"
+        own = each.name or (Path(typed).stem if isinstance(source, str | Path) else typed)
         names.append((own, typed))
     owns = [own for own, _ in names]
     return [own if owns.count(own) == 1 else typed for own, typed in names]
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def files_of(sources: Iterable[Source]) -> list[Path]:
+    """The files that networks are read from, which nothing may be written over."""
+    paths = (Path(source) for source in sources if isinstance(source, str | Path))
+    return [path for path in paths if path.is_file()]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import merge
 from itertools import groupby, takewhile
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from resnet_dsl.answers.analysis import Analysis, PartAnalysis, analysis_of, analyze
-from resnet_dsl.answers.network_names import several
+from resnet_dsl.answers.network_names import network_names, several
 from resnet_dsl.answers.summaries import summary
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.ir import Shape, Size
@@ -94,21 +93,20 @@ def table(
 
     Networks share a row where the stage's name and the size of its maps agree. Each column reads
     from top to bottom; between rows that are shared, larger maps come first. `rows` are the totals
-    below, and `titles` those of columns, by what they would be. With several `inputs`,
-    the maps are those of the first, and totals that depend on the size have a row for each. Raises
-    `SpecError` where a source is not a network, cannot take an input, or has no spec, and where a
-    title is that of no column.
+    below, and `titles` those of columns, by what they would be. With several `inputs`
+    in the place of `input`, the maps are those of the first, and totals that depend on the size
+    have a row for each. Raises `SpecError` where a source is not a network, cannot take an input,
+    or has no spec, and where a title is that of no column.
     """
     chosen = several(sources, "print")
     sizes: Sequence[Input | None] = inputs or [input]
-    names, analyses, placed = [], list[Analysis](), list[_Row]()
-    for i, source in enumerate(chosen):
-        resolved = with_spec(source, overrides, sizes[0])
+    networks = [with_spec(source, overrides, sizes[0]) for source in chosen]
+    names = network_names(chosen, networks)
+    analyses = [analysis_of(resolved) for resolved in networks]
+    placed: list[_Row] = []
+    for i, (resolved, analysis) in enumerate(zip(networks, analyses, strict=True)):
         assert resolved.spec is not None
-        analyses.append(analysis_of(resolved))
-        typed = str(source) if isinstance(source, str | Path) else f"network {i + 1}"
-        names.append(resolved.name or typed)
-        placed = _joined(placed, _column(i, resolved.spec, analyses[i]))
+        placed = _joined(placed, _column(i, resolved.spec, analysis))
     stem = _stem_name(placed)
     return PaperTable(
         networks=_titled(names, titles or {}),

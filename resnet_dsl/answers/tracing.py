@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from resnet_dsl import ir
+from resnet_dsl.answers.layer_text import layer_text
 from resnet_dsl.answers.reason_text import reason_text
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.elaboration.draft import NO_REASONS
@@ -31,8 +32,9 @@ class TraceLine:
 
     Sizes are heights and widths, None for a vector; numbers that mean nothing for the layer are
     None. `stage` is the stem, a stage or the head, and `block` counts in it from 1.
-    `receptive_field` is what a number that leaves the layer sees of the image, `why` why the
-    compiler put the layer there, None where the spec has it.
+    `receptive_field` is what a number that leaves the layer sees of the image, `layer` the layer in
+    words, with all its hyperparameters, `why` why the compiler put it there, None where the spec
+    has it. `layer` has all hyperparameters.
     """
 
     path: str
@@ -51,6 +53,7 @@ class TraceLine:
     block: int | None
     dilation: int | None = None
     receptive_field: int
+    layer: str
     why: str | None
 
 
@@ -153,6 +156,7 @@ def _line(
         stage=part,
         block=block,
         receptive_field=field.side,
+        layer=layer_text(leaf) if leaf else node_op(node),
         why=why,
         **_window(leaf),
     )

@@ -70,6 +70,8 @@ def draw(
 
     if output == "-" and style is None and block is None:
         style = "stages"
+    if output == "-" and style == "maps":
+        raise click.UsageError("the terminal has no maps: write a file, or leave out --style maps")
     path = None if output == "-" else output
     with progress("drawing"):
         drawing = draw(specs, path, style=style, block=block, **options)

@@ -37,10 +37,11 @@ def _named(counts: LayerCounts) -> list[str]:
     number, what = int(match[0]), f"the {match[0]} of {counts.name}"
     once = counts.layers - counts.stem + 1
     projections = counts.not_counted.get("projections", 0)
-    if number == once:
+    if number == once and counts.stem > 1:
         sum = f"1 + {counts.blocks} + {counts.head}"
         return [f"{what} counts the {counts.stem} convolutions of its stem as one: {sum}"]
-    if number == counts.convolutions:
-        sum = f"{number - counts.blocks - projections} + {counts.blocks} + {projections}"
-        return [f"{what} counts all convolutions, its {projections} projections too: {sum}"]
+    if number == counts.convolutions == counts.stem + counts.blocks + projections:
+        sum = f"{counts.stem} + {counts.blocks} + {projections}"
+        too = f", its {projections} projections too" if projections else ""
+        return [f"{what} counts all convolutions{too}: {sum}"]
     return [f"{what} is none of these counts"]

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, assert_never, get_args
 
 from resnet_dsl.answers.diagrams import Column, boxes_of, compared, description
 from resnet_dsl.answers.drawn_network import Detail, block_column, column_of
-from resnet_dsl.answers.network_names import listed, network_names, several
+from resnet_dsl.answers.network_names import files_of, listed, network_names, several
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.folds.cost import network_cost
 from resnet_dsl.language.fields import Input
@@ -82,7 +82,8 @@ class Drawing:
         scene = self.scene
         width = self.width or scene.width * MILLIMETRES
         height = width * scene.height / scene.width
-        return f"{boxes} boxes, {width:.0f} x {height:.0f} mm, texts of {self.text_points:.1f} pt"
+        count = f"{boxes} box" + "es" * (boxes != 1)
+        return f"{count}, {width:.0f} x {height:.0f} mm, texts of {self.text_points:.1f} pt"
 
     @property
     def text_points(self) -> float:
@@ -165,8 +166,7 @@ def _writable(
     path: Path, sources: Sequence[Source], style: str | None, width: float | None, *, force: bool
 ) -> Format:
     """The format of a file that may be written, which is none that a network is read from."""
-    files = [Path(source) for source in sources if isinstance(source, str | Path)]
-    check_place(path, force=force, inputs=[file for file in files if file.is_file()])
+    check_place(path, force=force, inputs=files_of(sources))
     format = format_of(path)
     if format in {"dot", "mmd"} and style == "maps":
         raise fail("value", f"{path}: maps have no graph", help="write an .svg, or leave out maps")
@@ -191,7 +191,7 @@ def _check(
         ("theme", theme, get_args(Theme)),
     ):
         if value is not None and value not in values:
-            guess = nearest(value, values) or ", ".join(values)
+            guess = nearest(str(value), values) or ", ".join(values)
             raise fail("value", f"{value!r} is not a {name}", help=f"write {guess}")
     if width is not None and not (isinstance(width, int | float) and 10 <= width <= 2000):
         what = f"{width!r} is not a width"

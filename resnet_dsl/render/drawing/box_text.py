@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, assert_never
 
-from resnet_dsl import ir
+from resnet_dsl.answers.analysis import sides
 from resnet_dsl.answers.diagrams import (
     Box,
     Chain,
@@ -18,7 +18,7 @@ from resnet_dsl.answers.diagrams import (
     paths_of,
 )
 from resnet_dsl.diagnostics import cells
-from resnet_dsl.ir import LayerPath, Size
+from resnet_dsl.ir import LayerPath
 from resnet_dsl.render.grid import padded
 
 
@@ -38,7 +38,7 @@ class _Marks(NamedTuple):
 
 
 _DRAWN: Final = _Marks("┌┐", "│", "└┘", "─", "─╮│╯", "╌╮┊╯", "│", "◂", "→", "×")
-_PLAIN: Final = _Marks("++", "|", "++", "-", "-.|'", ".. '".replace(" ", ":"), "|", "<", "->", "x")
+_PLAIN: Final = _Marks("++", "|", "++", "-", "-.|'", "..:'", "|", "<", "->", "x")
 BOX_MARKS: Final = "".join(_DRAWN)
 """What a terminal must be able to show; one that is not gets plain text."""
 
@@ -79,14 +79,14 @@ def _column(column: Column, marks: _Marks) -> Iterator[str]:
     lines = [line for _, _, own in blocks for block in own for line in block.lines]
     width = max(map(cells, lines), default=0)
     names = max((cells(section.name) for section in column.sections), default=0)
-    sizes = max((len(_sides(group.output)) for group in column.groups), default=0)
+    sizes = max((len(sides(group.output)) for group in column.groups), default=0)
     sizes = max(sizes, 2 + max((len(str(group.repeats)) for group in column.groups), default=0))
     room = names + sizes + 4
     yield f" {column.name}, {column.caption}"
     shown_name = shown_size = ""
     for name, group, own in blocks:
         yield " " * (room + 2 + width // 2) + marks.flows
-        size = _sides(group.output)
+        size = sides(group.output)
         texts = [text for text in (name,) if text != shown_name]
         texts = [name if name != shown_name else "", size if size != shown_size else ""]
         shown_name, shown_size = name, size
@@ -99,10 +99,6 @@ def _column(column: Column, marks: _Marks) -> Iterator[str]:
         for i, line in enumerate(lines):
             left, right = texts if i == 0 else ("", times if i == len(lines) // 2 else "")
             yield f" {padded(left, names)}  {padded(right, sizes)} {line}".rstrip()
-
-
-def _sides(size: Size) -> str:
-    return f"{size.height}x{size.width}" if isinstance(size, ir.Shape) else str(size)
 
 
 def _drawn(
@@ -154,8 +150,9 @@ def _item_lines(item: Item, marks: _Marks) -> Iterator[str]:
             yield from (line.text for line in lines)
         case Fork():
             yield from _fork_lines(item, marks)
-        case Skip(body=body):
-            yield f"[{_joined(body, marks)}] + input"
+        case Skip(body=body, shortcut=shortcut):
+            beside = _joined(shortcut, marks)
+            yield f"[{_joined(body, marks)}] + {f'[{beside}]' if beside else 'input'}"
         case Side(chain=chain):
             yield _joined(chain, marks)
         case _:

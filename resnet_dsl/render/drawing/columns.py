@@ -55,9 +55,9 @@ def columns_scene(columns: Sequence[Column], joins: Joins, title: str, descripti
 def block_scene(column: Column, title: str, description: str) -> Scene:
     """The diagram of a block: He et al. 2015, figure 5; 2016, figure 1."""
     shapes: list[Shape] = []
-    for number, section in enumerate(column.sections):
+    for part, section in zip(tones(column), column.sections, strict=True):
         for group in section.groups:
-            pen = Pen(tone(number, section.name), "nodes", column.changed)
+            pen = Pen(part, "nodes", column.changed)
             items = tuple(item for item in group.items if not isinstance(item, Side))
             piece = chain_piece(items, pen, width_of(items))
             first = GAP + 2 * LINE_HEIGHT
@@ -72,9 +72,10 @@ def block_scene(column: Column, title: str, description: str) -> Scene:
     return scene(title, description, shapes)
 
 
-def tone(number: int, name: str) -> int:
-    """Stem and head have one colour, each stage its own."""
-    return 0 if name in {"stem", "head"} else number
+def tones(column: Column) -> list[int]:
+    """The colour of each part: stem and head have one, each stage its own."""
+    last = len(column.sections) - 1
+    return [0 if number == last else number for number in range(last + 1)]
 
 
 def _area(size: tuple[int, int]) -> tuple[int, int]:
@@ -109,8 +110,8 @@ class _Column:
         chains = [_main(group) for group in column.groups]
         width = max((width_of(chain) for chain in chains), default=0.0)
         smallest: tuple[int, int] = (column.input.height, column.input.width)
-        for number, section in enumerate(column.sections):
-            pen = Pen(tone(number, section.name), joins, column.changed)
+        for part, section in zip(tones(column), column.sections, strict=True):
+            pen = Pen(part, joins, column.changed)
             for group in section.groups:
                 smallest = min(smallest, _sides(group.output), key=_area)
                 band = self.bands.setdefault(smallest, [])

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, assert_never
 
 from resnet_dsl.answers.diagrams import Box, Chain, Column, Fork, Group, Item, Side, Skip
 from resnet_dsl.ir import LayerPath
-from resnet_dsl.render.drawing.columns import tone
+from resnet_dsl.render.drawing.columns import tones
 from resnet_dsl.render.drawing.themes import Theme, paint
 
 
@@ -48,8 +48,8 @@ def graph(columns: Sequence[Column]) -> Graph:
         walker = _Walker(f"n{number}", column.changed)
         tails = [Edge(walker.node((column.name, column.caption), "part-0"), "")]
         parts.append(Part("", tuple(walker.taken())))
-        for i, section in enumerate(column.sections):
-            walker.part = f"part-{tone(i, section.name)}"
+        for part, section in zip(tones(column), column.sections, strict=True):
+            walker.part = f"part-{part}"
             for group in section.groups:
                 tails = walker.group(group, tails)
             if nodes := tuple(walker.taken()):
@@ -183,7 +183,7 @@ def mermaid(columns: Sequence[Column], title: str, theme: Theme = "light") -> st
         if name:
             lines.append(f"  subgraph s{number} [{_text(name)}]")
         for node in nodes:
-            opening, closing = ("((", "))") if node.lines == ("+",) else ("[", "]")
+            opening, closing = ("((", "))") if node.lines[0] == "+" else ("[", "]")
             shown = f"{opening}{_text(*node.lines)}{closing}"
             lines.append(f"{indent}{node.name}{shown}:::{node.role}")
         if name:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from resnet_dsl import ir
 from resnet_dsl.answers.diagrams import Column
 from resnet_dsl.ir import Size
-from resnet_dsl.render.drawing.columns import tone
+from resnet_dsl.render.drawing.columns import tones
 from resnet_dsl.render.drawing.pieces import COLUMN_GAP, LINE_HEIGHT
 from resnet_dsl.render.drawing.scene import (
     FONT_SIZE,
@@ -61,10 +61,10 @@ def maps_scene(columns: Sequence[Column], title: str, description: str) -> Scene
 def _maps(column: Column) -> list[_Map]:
     """The input, and the last map of each size in each part."""
     maps = [_Map("input", 0, column.input)]
-    for number, section in enumerate(column.sections):
+    for part, section in zip(tones(column), column.sections, strict=True):
         own: list[_Map] = []
         for group in section.groups:
-            new = _Map(section.name, tone(number, section.name), group.output)
+            new = _Map(section.name, part, group.output)
             plane = _plane(new.size)
             if own and plane is not None and _plane(own[-1].size) == plane:
                 own[-1] = new

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final, assert_never
+from zlib import crc32
 
 from resnet_dsl.render.drawing.scene import (
     Label,
@@ -42,12 +43,13 @@ def svg(
     scale = 1.0 if width is None else width / MILLIMETRES / scene.width
     size = f'width="{_n(scene.width * scale)}pt" height="{_n(scene.height * scale)}pt"'
     box = f'viewBox="0 0 {_n(scene.width)} {_n(scene.height)}"'
+    name = f"f{crc32(repr((scene, theme, width)).encode()):08x}"  # a page may have several
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" {size} {box} role="img" '
         f'aria-label="{_escaped(scene.title)}">',
         f"<title>{_escaped(scene.title)}</title>",
         f"<desc>{_escaped(scene.description)}</desc>",
-        *([f"<style>{style(roles(scene), theme)}</style>"] if style_sheet else []),
+        *([f"<style>{style(roles(scene), theme, scope=name)}</style>"] if style_sheet else []),
         f'<rect class="page" width="{_n(scene.width)}" height="{_n(scene.height)}"/>',
         f'<g font-family="{FONTS}">',
         *(_shape(shape) for shape in scene.shapes),
@@ -62,21 +64,25 @@ def roles(scene: Scene) -> list[str]:
     return sorted({"page", *(shape.role for shape in scene.shapes)})
 
 
-def style(roles: Sequence[str], theme: Theme) -> str:
-    """The colours of roles as CSS."""
+def style(roles: Sequence[str], theme: Theme, *, scope: str | None = None) -> str:
+    """The colours of roles as CSS, for what is inside of the element with the name `scope`."""
+    inside = "" if scope is None else f"#{scope} "
     if theme == "auto":
-        dark = "".join(_rules(roles, "dark"))
-        return f"{''.join(_rules(roles, 'light'))}@media(prefers-color-scheme:dark){{{dark}}}"
-    return "".join(_rules(roles, theme))
+        light, dark = ("".join(_rules(roles, tone, inside)) for tone in _TONES)
+        return f"{light}@media(prefers-color-scheme:dark){{{dark}}}"
+    return "".join(_rules(roles, theme, inside))
 
 
-def _rules(roles: Sequence[str], theme: Theme) -> Iterator[str]:
+_TONES: Final[tuple[Theme, Theme]] = ("light", "dark")
+
+
+def _rules(roles: Sequence[str], theme: Theme, inside: str) -> Iterator[str]:
     for role in roles:
         colour = paint(role, theme)
         stroke = "" if colour.stroke == "none" else f";stroke-width:{_n(colour.width)}"
-        yield f".{role}{{fill:{colour.fill};stroke:{colour.stroke}{stroke}}}"
+        yield f"{inside}.{role}{{fill:{colour.fill};stroke:{colour.stroke}{stroke}}}"
         if role.endswith("line"):
-            yield f".{role}-head{{fill:{colour.stroke}}}"
+            yield f"{inside}.{role}-head{{fill:{colour.stroke}}}"
 
 
 def _shape(shape: Shape) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from resnet_dsl.render.drawing.scene import (
+    FONT_SIZE,
     Label,
     Line,
     Point,
@@ -28,15 +29,17 @@ def tikz(scene: Scene, theme: Theme = "light", *, width: float | None = None) ->
     % b
     """
     scale = 1.0 if width is None else width / MILLIMETRES / scene.width
+    page = [Rect(0, 0, scene.width, scene.height, "page", 0)] if theme == "dark" else []
+    size = _n(FONT_SIZE * scale)
     lines = [
         f"% {_comment(scene.title)}",
         f"% {_comment(scene.description)}",
         r"% \usepackage{tikz} in the preamble of the document",
         rf"\begin{{tikzpicture}}[x={_n(scale)}bp, y=-{_n(scale)}bp, "
         r"every node/.style={inner sep=0pt, outer sep=0pt, anchor=base}]",
-        rf"\fontfamily{{phv}}\fontsize{{{_n(7 * scale)}bp}}{{{_n(8 * scale)}bp}}\selectfont",
+        rf"\fontfamily{{phv}}\fontsize{{{size}bp}}{{{size}bp}}\selectfont",
         *_colours(roles(scene), theme),
-        *(line for shape in scene.shapes for line in _shape(shape, theme, scale)),
+        *(line for shape in (*page, *scene.shapes) for line in _shape(shape, theme, scale)),
         r"\end{tikzpicture}",
     ]
     return "\n".join(lines) + "\n"
@@ -60,7 +63,7 @@ def _shape(shape: Shape, theme: Theme, scale: float) -> Iterator[str]:
     match shape:
         case Rect(x, y, width, height, role, radius):
             place = f"({_n(x)},{_n(y)}) rectangle ({_n(x + width)},{_n(y + height)})"
-            options = [*_painted(role, colour), f"rounded corners={_n(radius * scale)}bp"]
+            options = [*_painted(role, colour, scale), f"rounded corners={_n(radius * scale)}bp"]
             yield rf"\path[{', '.join(options)}] {place};"
         case Label(x, y, text, role, anchor, bold):
             side = {"start": "base west", "middle": "base", "end": "base east"}[anchor]
@@ -68,25 +71,26 @@ def _shape(shape: Shape, theme: Theme, scale: float) -> Iterator[str]:
             options = [f"anchor={side}", f"text={role}-fill"]
             yield rf"\node[{', '.join(options)}] at ({_n(x)},{_n(y)}) {{{shown}}};"
         case Line(points, role, dotted, arrow, radius):
-            dashes = ["dash pattern=on 0.9bp off 1.5bp"] if dotted else []
+            on, off = _n(0.9 * scale), _n(1.5 * scale)
+            dashes = [f"dash pattern=on {on}bp off {off}bp"] if dotted else []
             corners = [f"rounded corners={_n(radius * scale)}bp"] if len(points) > 2 else []
-            options = [*_painted(role, colour), *dashes, *corners]
+            options = [*_painted(role, colour, scale), *dashes, *corners]
             yield rf"\path[{', '.join(options)}] {_through(points)};"
             if arrow:
                 yield rf"\fill[{role}-stroke] {_through(arrow_head(points))} -- cycle;"
         case Polygon(points, role):
-            options = _painted(role, colour)
+            options = _painted(role, colour, scale)
             yield rf"\path[{', '.join(options)}, line join=round] {_through(points)} -- cycle;"
         case _:
             assert_never(shape)
 
 
-def _painted(role: str, colour: Paint) -> list[str]:
+def _painted(role: str, colour: Paint, scale: float) -> list[str]:
     options = []
     if colour.fill != "none":
         options.append(f"fill={role}-fill")
     if colour.stroke != "none":
-        options += [f"draw={role}-stroke", f"line width={_n(colour.width)}bp"]
+        options += [f"draw={role}-stroke", f"line width={_n(colour.width * scale)}bp"]
     return options
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from resnet_dsl.answers.analysis import sides
 from resnet_dsl.answers.differences import Diff, diff
 from resnet_dsl.answers.layer_counts import layers
-from resnet_dsl.answers.network_names import listed, network_names, several
+from resnet_dsl.answers.network_names import files_of, listed, network_names, several
 from resnet_dsl.answers.summaries import Summary, summary
 from resnet_dsl.answers.table_rows import table
 from resnet_dsl.answers.tracing import Trace, trace
@@ -94,8 +94,8 @@ def report(
     """
     chosen = several(sources, "report")
     if output is not None:
-        path, files = Path(output), [Path(x) for x in chosen if isinstance(x, str | Path)]
-        check_place(path, force=force, inputs=[file for file in files if file.is_file()])
+        path = Path(output)
+        check_place(path, force=force, inputs=files_of(chosen))
         if path.suffix.lower() not in {".html", ".htm"}:
             raise fail("file", f"{path}: a report is HTML", help="end its name in .html")
     text = _page(chosen, input, overrides)
@@ -214,7 +214,7 @@ def _commands(
     import shlex
 
     named = [str(source) for source in sources if isinstance(source, str | Path)]
-    if len(named) < len(sources):
+    if len(named) < len(sources) or not all(map(str.isprintable, named)):
         return []
     options = [f"--set {shlex.quote(each)}" for each in overrides]
     if input is not None:
