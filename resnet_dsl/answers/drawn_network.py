@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
 from resnet_dsl import ir
+from resnet_dsl.answers.block_runs import block_runs
 from resnet_dsl.answers.diagrams import (
     Box,
     BoxKind,
@@ -130,14 +131,12 @@ def _pieces(parts: Sequence[Part]) -> Iterator[tuple[int, bool, str, range]]:
     """The layers of each block, and each layer between blocks: the number of their part, whether
     they are a block, and what they are called."""
     for place, part in enumerate(parts):
-        position = part.layers.start
-        for number, block in enumerate(part.blocks, 1):
-            for i in range(position, block.start):
+        for _, number, layers in block_runs([part]):
+            if number is not None:
+                yield place, True, f"{part.name}.{number}", layers
+                continue
+            for i in layers:
                 yield place, False, part.name, range(i, i + 1)
-            yield place, True, f"{part.name}.{number}", block
-            position = block.stop
-        for i in range(position, part.layers.stop):
-            yield place, False, part.name, range(i, i + 1)
 
 
 def _read(resolved: Resolved, i: int, size: Size) -> tuple[Chain, Size]:

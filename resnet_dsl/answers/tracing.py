@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from resnet_dsl import ir
+from resnet_dsl.answers.block_runs import block_runs
 from resnet_dsl.answers.layer_text import layer_text
 from resnet_dsl.answers.reason_text import reason_text
 from resnet_dsl.diagnostics import fail
@@ -107,25 +108,14 @@ def _lines(resolved: Resolved, input: Shape) -> Iterator[TraceLine]:
     network, elaboration = resolved.network, resolved.elaboration
     names = leaf_names(network)
     signal: Sized = input, Field()
-    for part, block, indices in _runs(resolved.parts):
+    for part, block, indices in block_runs(resolved.parts):
         for i in indices:
             block_input, reasons = signal[0], elaboration.reasons[i] if elaboration else NO_REASONS
             visits, signal = walk(network.layers[i], signal, SIZED_FIELD_RULES, LayerPath((i,)))
             for visit in visits:
                 why = reasons.get(LayerPath(visit.path[1:]), ())
                 text = "; ".join(reason_text(r, block_input, visit.after[0]) for r in why)
-                yield _line(visit, part, block, _name(visit, names), text or None)
-
-
-def _runs(parts: Sequence[Part]) -> Iterator[tuple[str, int | None, range]]:
-    """The layers of each block, and those between blocks, with the part that they are in."""
-    for part in parts:
-        position = part.layers.start
-        for number, block in enumerate(part.blocks, 1):
-            yield part.name, None, range(position, block.start)
-            yield part.name, number, block
-            position = block.stop
-        yield part.name, None, range(position, part.layers.stop)
+                yield _line(visit, part.name, block, _name(visit, names), text or None)
 
 
 def _name(visit: Visit[Sized], names: dict[LayerPath, str]) -> str:

@@ -152,3 +152,12 @@ def arrow_head(points: tuple[Point, ...], length: float = 3.2) -> tuple[Point, P
         Point(base.x - y * half, base.y + x * half),
         Point(base.x + y * half, base.y - x * half),
     )
+
+
+def decimal(number: float) -> str:
+    """A number with at most two decimals, as figures are written.
+
+    >>> decimal(1.5), decimal(2.0), decimal(0.001)
+    ('1.5', '2', '0')
+    """
+    return f"{number:.2f}".rstrip("0").rstrip(".") or "0"

@@ -18,6 +18,7 @@ from resnet_dsl.render.drawing.scene import (
     arrow_head,
     corner,
 )
+from resnet_dsl.render.drawing.scene import decimal as _n
 from resnet_dsl.render.drawing.text_width import text_width
 from resnet_dsl.render.drawing.themes import Theme, paint
 
@@ -125,10 +126,6 @@ def _path(points: Sequence[Point], radius: float) -> str:
         parts.append(f"L{_n(start.x)} {_n(start.y)}Q{_n(at.x)} {_n(at.y)} {_n(end.x)} {_n(end.y)}")
     parts.append(f"L{_n(points[-1].x)} {_n(points[-1].y)}")
     return "".join(parts)
-
-
-def _n(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".") or "0"
 
 
 def _escaped(text: str) -> str:

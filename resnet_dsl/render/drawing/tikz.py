@@ -16,6 +16,7 @@ from resnet_dsl.render.drawing.scene import (
     Shape,
     arrow_head,
 )
+from resnet_dsl.render.drawing.scene import decimal as _n
 from resnet_dsl.render.drawing.svg import MILLIMETRES, roles
 from resnet_dsl.render.drawing.themes import Paint, Theme, paint
 from resnet_dsl.render.latex_table import escaped
@@ -63,7 +64,10 @@ def _shape(shape: Shape, theme: Theme, scale: float) -> Iterator[str]:
     match shape:
         case Rect(x, y, width, height, role, radius):
             place = f"({_n(x)},{_n(y)}) rectangle ({_n(x + width)},{_n(y + height)})"
-            options = [*_painted(role, colour, scale), f"rounded corners={_n(radius * scale)}bp"]
+            options = [
+                *_painted(role, colour, scale),
+                f"rounded corners={_n(radius * scale)}bp",
+            ]
             yield rf"\path[{', '.join(options)}] {place};"
         case Label(x, y, text, role, anchor, bold):
             side = {"start": "base west", "middle": "base", "end": "base east"}[anchor]
@@ -96,7 +100,3 @@ def _painted(role: str, colour: Paint, scale: float) -> list[str]:
 
 def _through(points: Sequence[Point]) -> str:
     return " -- ".join(f"({_n(point.x)},{_n(point.y)})" for point in points)
-
-
-def _n(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".") or "0"
