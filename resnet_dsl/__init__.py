@@ -5,6 +5,7 @@
     model = build("resnet50")         PyTorch, torchvision's to the bit; `model.spec` is the spec
     analyze("resnet50").macs          answers without building: also summary, layers, trace, table,
                                       diff, blocks, check
+    source("resnet50")                PyTorch source; export writes that, ONNX or torch.export's
     lift(model, (3, 224, 224)).spec   the spec of any PyTorch model, by what it computes
     lift_checkpoint("weights.pth")    that of a file of weights, by names and shapes
 
@@ -32,15 +33,18 @@ if TYPE_CHECKING:
     from resnet_dsl.answers.analysis import Analysis, analyze
     from resnet_dsl.answers.block_costs import RowBlocks, blocks
     from resnet_dsl.answers.differences import Diff
+    from resnet_dsl.answers.exported import Exported
     from resnet_dsl.answers.layer_counts import LayerCounts, layers
     from resnet_dsl.answers.summaries import Summary, summary
     from resnet_dsl.answers.table_rows import PaperTable, table
     from resnet_dsl.answers.tracing import Trace, trace
     from resnet_dsl.elaboration import elaborate
+    from resnet_dsl.exports.source_text import source
     from resnet_dsl.language.fields import Input
     from resnet_dsl.language.json_schema import schema
     from resnet_dsl.language.spec import Spec
     from resnet_dsl.naming import Naming
+    from resnet_dsl.pytorch.exporting import export
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
     from resnet_dsl.reader.layout import format_text
     from resnet_dsl.recovery import recover
@@ -58,6 +62,7 @@ __all__ = [
     "Diagnostic",
     "Diff",
     "Drawing",
+    "Exported",
     "LayerCounts",
     "Lifted",
     "Network",
@@ -80,6 +85,7 @@ __all__ = [
     "dump",
     "dumps",
     "elaborate",
+    "export",
     "format_text",
     "layers",
     "lift",
@@ -90,6 +96,7 @@ __all__ = [
     "recover",
     "report",
     "schema",
+    "source",
     "summary",
     "table",
     "trace",
@@ -99,6 +106,8 @@ __all__ = [
 
 _LAZY: Final = {
     "elaboration": ("elaborate",),
+    "exports.source_text": ("source",),
+    "pytorch.exporting": ("export",),
     "language.json_schema": ("schema",),
     "language.spec": ("Spec",),
     "reader.layout": ("format_text",),
@@ -108,6 +117,7 @@ _LAZY: Final = {
     "answers.analysis": ("Analysis", "analyze"),
     "answers.block_costs": ("RowBlocks", "blocks"),
     "answers.differences": ("Diff",),
+    "answers.exported": ("Exported",),
     "answers.layer_counts": ("LayerCounts", "layers"),
     "answers.summaries": ("Summary", "summary"),
     "answers.table_rows": ("PaperTable", "table"),

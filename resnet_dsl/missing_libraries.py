@@ -11,6 +11,8 @@ _INSTALLED_BY: Final = {
     "click": "click",
     "jinja2": "jinja2",
     "numpy": "numpy",
+    "onnx": "resnet-dsl[onnx]",
+    "onnxruntime": "resnet-dsl[onnx]",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",
     "pypdfium2": "resnet-dsl[draw]",

@@ -54,6 +54,31 @@ def chosen(names: Iterable[str]) -> list[Any]:
     ]
 
 
+KINDS = {
+    "alexnet",
+    "googlenet",
+    "resnet18",
+    "cifar/resnet20",
+    "cifar/se_resnet20",
+    "paper/plain18",
+    "timm/ecaresnet26t",
+    "timm/resnet18d",
+    "timm/resnetblur18",
+    "timm/resnetv2_18d",
+    "timm/seresnet18",
+    "timm/test_resnet",
+}
+"""Small networks of each kind."""
+
+
+def of_each_kind(names: Iterable[str]) -> list[Any]:
+    """Names of specs as parameters: one of each kind, all with --exhaustive."""
+    return [
+        pytest.param(name, marks=() if name in KINDS else pytest.mark.exhaustive, id=name)
+        for name in names
+    ]
+
+
 def plain(spec: Spec) -> Spec:
     """A spec without what no network shows."""
     names = {name: f"conv{i}_x" for i, name in enumerate(spec.stages, 2)}

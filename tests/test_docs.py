@@ -120,10 +120,14 @@ JSON = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
         "diff resnet18 resnet34",
         "blocks resnet50",
         "zoo",
+        "export lenet5 -o lenet5.py",
         pytest.param("build lenet5 --meta", marks=pytest.mark.torch),
     ],
 )
-def test_the_keys_for_programs_are_documented(arguments: str) -> None:
+def test_the_keys_for_programs_are_documented(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     command, *_ = arguments.split()
     section = re.search(rf"^## `{command} .*?(?=^## |\Z)", JSON, re.MULTILINE | re.DOTALL)
     assert section

@@ -29,6 +29,7 @@ COMMANDS: Final = (
     "convert",
     "diff",
     "draw",
+    "export",
     "fmt",
     "layers",
     "lift",
@@ -53,7 +54,8 @@ OTHER_NAMES: Final = {
     **dict.fromkeys(("init", "start", "variant"), "new"),
     **dict.fromkeys(("rename", "translate", "port"), "convert"),
     **dict.fromkeys(("plot", "figure", "render", "picture", "diagram", "visualize"), "draw"),
-    **dict.fromkeys(("html", "page", "document", "export"), "report"),
+    **dict.fromkeys(("html", "page", "document"), "report"),
+    **dict.fromkeys(("emit", "code", "source", "onnx", "quantize"), "export"),
     "why": "trace",
     "depth": "layers",
 }

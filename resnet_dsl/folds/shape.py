@@ -28,11 +28,13 @@ from resnet_dsl.ir import (
     Leaf,
     LearnedScale,
     Linear,
+    Network,
     Norm,
     Normalize,
     PadChannels,
     Pool,
     PReLU,
+    Sequence,
     Shape,
     Size,
     Softmax,
@@ -86,6 +88,26 @@ class Sizes:
         for i, layer in enumerate(layers):
             size = self.after(layer, size, LayerPath((i,)))
         return size
+
+
+def takes_any_size(network: Network) -> bool:
+    """Whether a network takes images of other sizes than its own.
+
+    >>> from resnet_dsl import elaborate, load
+    >>> takes_any_size(elaborate(load("resnet18"))), takes_any_size(elaborate(load("lenet5")))
+    (True, False)
+    """
+    layers = Sequence(network.layers)
+    pools = (visit.node for visit in sized_visits(layers, network.input)[0])
+    if any(isinstance(pool, AdaptivePool) and pool.window in ("height", "width") for pool in pools):
+        return False
+    channels, height, width = network.input
+    try:
+        for larger in (Shape(channels, 2 * height, 2 * width), Shape(channels, height, 3 * width)):
+            sized_visits(layers, larger)
+    except ShapeError:
+        return False
+    return True
 
 
 def sum_size(body: Size, shortcut: Size, path: LayerPath) -> Size:

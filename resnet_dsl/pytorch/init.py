@@ -11,10 +11,9 @@ from typing import Protocol, assert_never, cast
 
 from torch import nn
 
-from resnet_dsl.folds.anatomy import anatomy
 from resnet_dsl.folds.creation_order import creation_order
-from resnet_dsl.folds.walk import leaves
-from resnet_dsl.ir import Conv, Layer, LayerPath, Linear, Network, Norm, Residual
+from resnet_dsl.folds.drawn_apart import classifiers, last_weights
+from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Init, Scheme
 from resnet_dsl.naming.module_tree import Scope, members
 
@@ -31,10 +30,10 @@ def initialize(model: nn.Module, network: Network, scope: Scope, init: Init) -> 
     for path, _ in creation_order(network):
         if path in modules:
             reset(modules[path])
-    classifiers = {modules[path] for path in _classifiers(network)}
+    classifying = {modules[path] for path in classifiers(network)}
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            _draw_again(module, init.scheme, classifies=module in classifiers)
+            _draw_again(module, init.scheme, classifies=module in classifying)
     if init.zero_init_residual:
         for path in last_weights(network):
             nn.init.zeros_(modules[path].get_parameter("weight"))
@@ -60,32 +59,8 @@ def _draw_again(layer: nn.Conv2d | nn.Linear, scheme: Scheme, *, classifies: boo
             assert_never(scheme)
 
 
-def _classifiers(network: Network) -> list[LayerPath]:
-    """Fully connected layers, and convolutions of the head that stand alone."""
-    layers: list[tuple[LayerPath, Layer]] = [
-        (LayerPath((i,)), layer) for i, layer in enumerate(network.layers)
-    ]
-    for number, auxiliary in enumerate(network.auxiliaries):
-        own = enumerate(auxiliary.layers)
-        layers += [(LayerPath(("aux", number, i)), layer) for i, layer in own]
-    bare = [u for u in anatomy(network).head if isinstance(u.main, Conv) and u.stop - u.start == 1]
-    linear = [path for path, layer in layers if isinstance(layer, Linear)]
-    return [*linear, *(LayerPath((unit.start,)) for unit in bare)]
-
-
 def reset(module: nn.Module) -> None:
     """Draw PyTorch's default weights, and set what is constant."""
     for part in module.modules():
         if hasattr(part, "reset_parameters"):
             cast("_Resettable", part).reset_parameters()
-
-
-def last_weights(network: Network) -> list[LayerPath]:
-    """The last norm of every residual body, where no norm ends it its last convolution: Goyal et
-    al. 2017, §5.1, start it at zero."""
-    paths = []
-    for i, layer in enumerate(network.layers):
-        if isinstance(layer, Residual):
-            body = leaves(layer.body, LayerPath((i, "body")))
-            paths += [path for path, leaf in body if isinstance(leaf, Conv | Norm)][-1:]
-    return paths

@@ -1,0 +1,146 @@
+"""The program of a scope as the statements of its `forward`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from typing import Final
+
+from resnet_dsl.emission.expressions import WIDTH
+from resnet_dsl.naming.module_tree import (
+    Add,
+    Call,
+    CallAuxiliary,
+    Concat,
+    FlattenStep,
+    Keep,
+    Program,
+    Step,
+)
+
+MARGIN: Final = " " * 8
+_VARIABLES: Final = ("x", "out", "inner", "innermost")
+_SHORTCUTS: Final = ("shortcut", "inner_shortcut", "innermost_shortcut")
+
+
+def attribute(name: str) -> str:
+    """A child by its name: `self.conv1`.
+
+    >>> attribute("conv1"), attribute("layer1.0")
+    ('self.conv1', 'self.get_submodule("layer1.0")')
+    """
+    if name.isidentifier() and not iskeyword(name):
+        return f"self.{name}"
+    return f'self.get_submodule("{name}")'
+
+
+def forward_lines(
+    program: Program, begins: Callable[[str], bool], optional: str | None = None
+) -> list[str]:
+    """The statements of a method that runs a program on `x`.
+
+    `begins` says whether a child starts a line of its own, as convolutions do; `optional` is the
+    child that may be None.
+    """
+    forward = _Forward(begins, optional)
+    if any(isinstance(step, CallAuxiliary) for step in program):
+        forward.lines.append("auxiliary: list[Tensor] = []")
+    value = forward.run(program, "x", 0)
+    if len(forward.lines) and any(isinstance(step, CallAuxiliary) for step in program):
+        value = forward.assigned("x", value)
+        forward.lines.append(f"return ({value}, *reversed(auxiliary)) if auxiliary else {value}")
+    elif value.isidentifier() or value.startswith("torch."):
+        forward.lines.append(f"return {value}")
+    else:
+        forward.lines += [f"result: Tensor = {value}", "return result"]
+    return [MARGIN + line for line in forward.lines]
+
+
+@dataclass(slots=True)
+class _Forward:
+    begins: Callable[[str], bool]
+    optional: str | None
+    lines: list[str] = field(default_factory=list)
+
+    def run(self, program: Program, value: str, depth: int) -> str:
+        """Write what a program does to a value, and give the expression of its result.
+
+        Variables are reassigned but for the value itself, where it is of an outer program.
+        """
+        given, variable = value, _VARIABLES[depth]
+        for i, step in enumerate(program):
+            if self._starts_line(program, i) and value != given:
+                value = self.assigned(variable, value)
+            match step:
+                case Call(name):
+                    value = self._called(name, value, variable)
+                case FlattenStep():
+                    value = f"torch.flatten({value}, 1)"
+                case Add():
+                    value = self._added(step, self.assigned(variable, value), depth)
+                case Concat():
+                    value = self._joined(step, self.assigned(variable, value), depth)
+                case CallAuxiliary(name):
+                    value = self.assigned(variable, value)
+                    self.lines.append("if self.training:")
+                    self.lines.append(f"    auxiliary.append({attribute(name)}({value}))")
+                case Keep():
+                    raise AssertionError("source has no feature outputs")
+        return value
+
+    def assigned(self, variable: str, value: str) -> str:
+        """A value as a variable."""
+        if value.isidentifier():
+            return value
+        self.lines.append(f"{variable} = {value}")
+        return variable
+
+    def _starts_line(self, program: Program, i: int) -> bool:
+        """Before a convolution, or after it where norm and activation come first."""
+        if not isinstance(program[i], Call) or i == 0:
+            return i > 0 and isinstance(program[i], FlattenStep)
+        leads = self._begins(program[0])
+        return self._begins(program[i] if leads else program[i - 1])
+
+    def _begins(self, step: Step) -> bool:
+        return not isinstance(step, Call) or self.begins(step.name)
+
+    def _called(self, name: str, value: str, variable: str) -> str:
+        text = f"{attribute(name)}({value})"
+        if len(f"{MARGIN}result: Tensor = {text}") > WIDTH and not value.isidentifier():
+            text = f"{attribute(name)}({self.assigned(variable, value)})"
+        return text
+
+    def _added(self, step: Add, value: str, depth: int) -> str:
+        """The body first: so it is computed, and so draws are made."""
+        body = self.run(step.body, value, depth + 1)
+        match step.shortcut:
+            case ():
+                return f"{self.assigned(_VARIABLES[depth + 1], body)} + {value}"
+            case (Call(name),) if name == self.optional:
+                body = self.assigned(_VARIABLES[depth + 1], body)
+                child = attribute(name)
+                shortcut = f"{value} if {child} is None else {child}({value})"
+            case (Call(name),):
+                body = self.assigned(_VARIABLES[depth + 1], body)
+                return f"{body} + {attribute(name)}({value})"
+            case _:
+                body = self.assigned(_VARIABLES[depth + 1], body)
+                shortcut = self.run(step.shortcut, value, depth + 2)
+        return f"{body} + {self.assigned(_SHORTCUTS[depth], shortcut)}"
+
+    def _joined(self, step: Concat, value: str, depth: int) -> str:
+        branches = []
+        for number, branch in enumerate(step.branches, 1):
+            before = len(self.lines)
+            result = self.run(branch, value, depth + 1)
+            if len(self.lines) > before:  # its variable is used again by the next branch
+                self.lines.append(f"branch{number} = {result}")
+                result = f"branch{number}"
+            branches.append(result)
+        text = f"torch.cat([{', '.join(branches)}], 1)"
+        if len(MARGIN + text) + len("return ") <= WIDTH:
+            return text
+        self.lines += ["branches = [", *(f"    {branch}," for branch in branches), "]"]
+        return "torch.cat(branches, 1)"

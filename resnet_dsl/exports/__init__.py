@@ -1,0 +1,1 @@
+"""How does a network leave as source code, and which formats of files are there?"""

@@ -1,0 +1,66 @@
+"""Which format does the name of a file mean, and which options does it have?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from resnet_dsl.answers.exported import Exported
+from resnet_dsl.diagnostics import fail, nearest
+from resnet_dsl.exports.source_text import source
+from resnet_dsl.language.fields import Input
+from resnet_dsl.naming import Naming
+from resnet_dsl.reader.files import check_place, whole
+from resnet_dsl.sources.resolve import Source
+
+SUFFIXES: Final = (".py", ".onnx", ".pt2")
+_WITH_WEIGHTS: Final = frozenset({"weights", "prefix", "ignore", "seed", "fuse"})
+_OPTIONS: Final = {
+    ".py": frozenset({"naming"}),
+    ".onnx": _WITH_WEIGHTS | {"int8", "images"},
+    ".pt2": _WITH_WEIGHTS,
+}
+_WEIGHTS: Final = (".safetensors", ".pt", ".pth")
+
+
+def check_format(path: Path, **settings: object) -> None:
+    """Whether a file has a format, and that format the options that are set; `SpecError` where
+    not."""
+    options = [name for name, value in settings.items() if value]
+    if path.suffix in _WEIGHTS:
+        raise fail("file", f"{path}: weights alone", help=f"resnet-dsl build SPEC -o {path}")
+    if path.suffix not in SUFFIXES:
+        guess = nearest(path.suffix, SUFFIXES)
+        help = f"did you mean {path.with_suffix(guess)}?" if guess else f"end in {_listed()}"
+        raise fail("file", f"{path}: not a format of exports", help=help)
+    for option in options:
+        if option not in _OPTIONS[path.suffix]:
+            others = [suffix for suffix, own in _OPTIONS.items() if option in own]
+            help = f"it is for {' and '.join(others)}"
+            raise fail("value", f"{path.suffix} files have no {option}", help=help)
+    if ("int8" in options) != ("images" in options):
+        missing = "images" if "int8" in options else "int8"
+        help = "images decide the ranges of 8-bit integers: --int8 --images DIR, or skimage"
+        raise fail("value", f"{missing} is missing", help=help)
+
+
+def _listed() -> str:
+    return ", ".join(SUFFIXES)
+
+
+def write_source(
+    spec: Source,
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    input: Input | None = None,
+    naming: Naming = "torchvision",
+    force: bool = False,
+) -> Exported:
+    """Write the PyTorch source of a network."""
+    check_place(path, force=force, inputs=[Path(spec)] if isinstance(spec, str | Path) else [])
+    text = source(spec, overrides, input=input, naming=naming).encode()
+    with whole(path) as draft:
+        draft.write_bytes(text)
+    return Exported(path=str(path), format="source", bytes=len(text))
