@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from resnet_dsl.answers.analysis import Analysis, analyze
+    from resnet_dsl.answers.benchmarks import Benchmark
     from resnet_dsl.answers.block_costs import RowBlocks, blocks
     from resnet_dsl.answers.differences import Diff
     from resnet_dsl.answers.exported import Exported
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from resnet_dsl.language.json_schema import schema
     from resnet_dsl.language.spec import Spec
     from resnet_dsl.naming import Naming
+    from resnet_dsl.pytorch.benchmarking import benchmark
     from resnet_dsl.pytorch.exporting import export
     from resnet_dsl.pytorch.modules import Device, DType, Module, Net
     from resnet_dsl.reader.layout import format_text
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Analysis",
+    "Benchmark",
     "Converted",
     "Diagnostic",
     "Diff",
@@ -76,6 +79,7 @@ __all__ = [
     "Trace",
     "ZooEntry",
     "analyze",
+    "benchmark",
     "blocks",
     "build",
     "check",
@@ -107,6 +111,7 @@ __all__ = [
 _LAZY: Final = {
     "elaboration": ("elaborate",),
     "exports.source_text": ("source",),
+    "pytorch.benchmarking": ("benchmark",),
     "pytorch.exporting": ("export",),
     "language.json_schema": ("schema",),
     "language.spec": ("Spec",),
@@ -116,6 +121,7 @@ _LAZY: Final = {
     "render.page": ("report",),
     "answers.analysis": ("Analysis", "analyze"),
     "answers.block_costs": ("RowBlocks", "blocks"),
+    "answers.benchmarks": ("Benchmark",),
     "answers.differences": ("Diff",),
     "answers.exported": ("Exported",),
     "answers.layer_counts": ("LayerCounts", "layers"),
@@ -156,7 +162,7 @@ def build(
     device: Device | None = None,
     dtype: DType | None = None,
     naming: Naming = "torchvision",
-    features: Sequence[str] | None = None,
+    features: Sequence[str] | str | None = None,
     weights: str | Path | None = None,
     prefix: str | None = None,
     ignore: Sequence[str] = (),
@@ -167,9 +173,10 @@ def build(
     Weights are drawn on the CPU in float32, then cast and moved: with a `seed` by a generator of
     their own, else by torch's; `init=False` leaves them undefined. `weights` is a file that
     `lift_checkpoint` reads, `prefix` and `ignore` are as there; its network's weights are loaded,
-    whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`) or
-    layers of the stem (`stem.1`), it gives a dict of their maps; torchvision's and timm's names of
-    modules (`layer2`) are understood. `input` with other channels changes the first layer. Raises
+    whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`), layers
+    of the stem (`stem.1`) or `stem` (its map of half the size), it gives a dict of their maps;
+    torchvision's and timm's names of modules (`layer2`) are understood. `feature_info` has names,
+    channels and reductions. `input` with other channels changes the first layer. Raises
     `SpecError` where the source is no network, weights do not fit, or a device is missing;
     ImportError without torch.
 

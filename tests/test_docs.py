@@ -122,6 +122,7 @@ JSON = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
         "zoo",
         "export lenet5 -o lenet5.py",
         pytest.param("build lenet5 --meta", marks=pytest.mark.torch),
+        pytest.param("benchmark lenet5 --seconds 0", marks=pytest.mark.torch),
     ],
 )
 def test_the_keys_for_programs_are_documented(

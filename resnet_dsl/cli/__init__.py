@@ -23,6 +23,7 @@ from resnet_dsl.diagnostics import Diagnostic, SpecError, SpecWarning, fail, nea
 from resnet_dsl.missing_libraries import missing
 
 COMMANDS: Final = (
+    "benchmark",
     "blocks",
     "build",
     "check",
@@ -56,6 +57,7 @@ OTHER_NAMES: Final = {
     **dict.fromkeys(("plot", "figure", "render", "picture", "diagram", "visualize"), "draw"),
     **dict.fromkeys(("html", "page", "document"), "report"),
     **dict.fromkeys(("emit", "code", "source", "onnx", "quantize"), "export"),
+    **dict.fromkeys(("bench", "time", "speed", "profile"), "benchmark"),
     "why": "trace",
     "depth": "layers",
 }

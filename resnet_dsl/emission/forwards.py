@@ -44,12 +44,13 @@ def forward_lines(
     child that may be None.
     """
     forward = _Forward(begins, optional)
-    if any(isinstance(step, CallAuxiliary) for step in program):
-        forward.lines.append("auxiliary: list[Tensor] = []")
     value = forward.run(program, "x", 0)
-    if len(forward.lines) and any(isinstance(step, CallAuxiliary) for step in program):
+    auxiliaries = [step.name for step in program if isinstance(step, CallAuxiliary)]
+    if auxiliaries:
         value = forward.assigned("x", value)
-        forward.lines.append(f"return ({value}, *reversed(auxiliary)) if auxiliary else {value}")
+        present = " and ".join(f"{name} is not None" for name in auxiliaries)
+        outputs = ", ".join([value, *reversed(auxiliaries)])
+        forward.lines += [f"if {present}:", f"    return {outputs}", f"return {value}"]
     elif value.isidentifier() or value.startswith("torch."):
         forward.lines.append(f"return {value}")
     else:
@@ -83,8 +84,8 @@ class _Forward:
                     value = self._joined(step, self.assigned(variable, value), depth)
                 case CallAuxiliary(name):
                     value = self.assigned(variable, value)
-                    self.lines.append("if self.training:")
-                    self.lines.append(f"    auxiliary.append({attribute(name)}({value}))")
+                    call = f"{attribute(name)}({value})"
+                    self.lines.append(f"{name}: Tensor | None = {call} if self.training else None")
                 case Keep():
                     raise AssertionError("source has no feature outputs")
         return value

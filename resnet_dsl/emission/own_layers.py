@@ -170,9 +170,8 @@ class FilterResponseNorm(nn.Module):
         self.tau = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias, tau = (
-            p[:, None, None] for p in (self.weight, self.bias, self.tau)
-        )
+        parameters = (self.weight, self.bias, self.tau)
+        weight, bias, tau = (p[:, None, None] for p in parameters)
         power = x.square().mean((2, 3), keepdim=True)
         return torch.maximum(x * torch.rsqrt(power + self.eps) * weight + bias, tau)
 '''

@@ -127,8 +127,9 @@ def _network_lines(
 ) -> list[str]:
     arguments = ["self", *(f"{name}: int = {default}" for name, default in defaults.items())]
     program = resolver.program(root)
-    has_auxiliaries = any(isinstance(step, CallAuxiliary) for step in program)
-    gives = "Tensor | tuple[Tensor, ...]" if has_auxiliaries else "Tensor"
+    count = sum(isinstance(step, CallAuxiliary) for step in program)
+    outputs = ", ".join(["Tensor"] * (1 + count))
+    gives = f"Tensor | tuple[{outputs}]" if count else "Tensor"
     return [
         f"class {resolver.names[root.key]}(nn.Module):",
         *class_docstring(root),

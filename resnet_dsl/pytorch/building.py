@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
-from resnet_dsl.language.part_names import meant_part
 from resnet_dsl.language.spec import Init
 from resnet_dsl.naming import NAMINGS, Naming, NamingError, named
 from resnet_dsl.naming.builder import Features
@@ -24,7 +23,8 @@ from resnet_dsl.pytorch.layers import (
 )
 from resnet_dsl.pytorch.lower import lower
 from resnet_dsl.pytorch.modules import Device, DType, Net
-from resnet_dsl.sources.resolve import Resolved, feature_ends, part_named
+from resnet_dsl.sources.feature_maps import FeatureMap, feature_maps
+from resnet_dsl.sources.resolve import Resolved
 
 _CONSTANT = (
     nn.BatchNorm1d,
@@ -50,17 +50,18 @@ def build_model(
     device: Device | None = None,
     dtype: DType | None = None,
     naming: Naming = "torchvision",
-    features: Sequence[str] | None = None,
+    features: Sequence[str] | str | None = None,
 ) -> Net:
     """`resnet_dsl.build`, of a source that is resolved already."""
     network = resolved.network
-    outputs = _feature_outputs(resolved, features) if features is not None else {}
+    maps = () if features is None else feature_maps(resolved, features)
+    outputs = _outputs_at(maps)
     where = torch.get_default_device() if device is None else usable_device(device)
     kind = torch.get_default_dtype() if dtype is None else usable_dtype(dtype)
     scope = _module_tree(resolved, naming, outputs)
     model = lower(scope)
     assert isinstance(model, Net)
-    model.network, model.built_from = network, resolved.spec
+    model.network, model.built_from, model.outputs = network, resolved.spec, maps
     if where.type != "meta":
         model.to_empty(device="cpu")
         _set_constants(model)
@@ -113,20 +114,11 @@ def _module_tree(resolved: Resolved, naming: Naming, features: Features) -> Scop
             raise SpecError([fault]) from None
 
 
-def _feature_outputs(resolved: Resolved, features: Sequence[str]) -> Features:
-    """The maps that are asked for, by the number of layers after which they are."""
-    stages = resolved.parts[1:-1]
-    if not features or isinstance(features, str):
-        names = ", ".join(stage.name for stage in stages)
-        raise fail("value", "features must be a list of stage names", help=f"a list of {names}")
-    ends = feature_ends(resolved)
+def _outputs_at(maps: Sequence[FeatureMap]) -> Features:
+    """The names of feature outputs, by the number of layers after which they are."""
     outputs: dict[int, list[str]] = {}
-    for name in features:
-        known = isinstance(name, str)
-        own = name if known and name in ends else None
-        own = own or (meant_part(name, [stage.name for stage in stages]) if known else None)
-        stop = ends[own] if own in ends else part_named(stages, name).layers.stop
-        outputs.setdefault(stop, []).append(name)
+    for map in maps:
+        outputs.setdefault(map.stop, []).append(map.name)
     return outputs
 
 

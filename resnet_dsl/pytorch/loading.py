@@ -96,7 +96,7 @@ def build_loaded(
     seed: int | None,
     init: bool,
     naming: Naming,
-    features: Sequence[str] | None,
+    features: Sequence[str] | str | None,
     device: Device | None,
     dtype: DType | None,
 ) -> Net:

@@ -23,6 +23,7 @@ from resnet_dsl.naming.module_tree import (
 if TYPE_CHECKING:
     from resnet_dsl.ir import Network
     from resnet_dsl.language.spec import Spec
+    from resnet_dsl.sources.feature_maps import FeatureMap
 
 Device: TypeAlias = torch.device | str | int
 DType: TypeAlias = torch.dtype | str
@@ -88,7 +89,7 @@ class PlainBlock(Scope):
 
 
 class Net(Scope):
-    """A whole network; `network` is what it computes.
+    """A whole network; `network` is what it computes, `outputs` the maps that it was built for.
 
     It gives its output; in training, with auxiliary classifiers, a tuple of its output and theirs,
     the last one first; built for features, a dict of maps by stage.
@@ -96,6 +97,7 @@ class Net(Scope):
 
     network: Network
     built_from: Spec | None = None
+    outputs: tuple[FeatureMap, ...] = ()
 
     @property
     def spec(self) -> Spec:
@@ -105,6 +107,16 @@ class Net(Scope):
 
             self.built_from = recover(self.network)
         return self.built_from
+
+    @property
+    def feature_info(self) -> tuple[FeatureMap, ...]:
+        """Names, channels and reductions of the maps that it gives, or of its stem and stages."""
+        if self.outputs:
+            return self.outputs
+        from resnet_dsl.sources.feature_maps import feature_maps
+        from resnet_dsl.sources.resolve import resolve
+
+        return feature_maps(resolve(self.built_from or self.network))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...] | dict[str, Tensor]:
         maps: dict[str, Tensor] = {}

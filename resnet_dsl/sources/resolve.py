@@ -308,34 +308,6 @@ def check_expect(elaboration: Elaboration, costs: CostCache | None = None) -> No
         raise SpecError(faults)
 
 
-def feature_ends(resolved: Resolved) -> dict[str, int]:
-    """Where maps can be taken: the number of layers after which each of them is.
-
-    A stage is named by itself, its blocks and the layers of the stem by their numbers from 1 on.
-
-    >>> ends = feature_ends(resolve("resnet18"))
-    >>> ends["stem.1"], ends["stem"], ends["conv2_x.1"], ends["conv2_x"]
-    (3, 4, 5, 6)
-    """
-    stem, *stages, _head = resolved.parts
-    ends = {f"stem.{number}": stop for number, stop in enumerate(_stem_ends(resolved), 1)}
-    if stem.layers:
-        ends["stem"] = stem.layers.stop
-    for stage in stages:
-        ends |= {f"{stage.name}.{n}": block.stop for n, block in enumerate(stage.blocks, 1)}
-        ends[stage.name] = stage.layers.stop
-    return ends
-
-
-def _stem_ends(resolved: Resolved) -> list[int]:
-    """Where each layer of the stem ends, with its norm and activation."""
-    if resolved.elaboration is None:
-        return [unit.stop for unit in anatomy(resolved.network).stem]
-    stem, origins = resolved.elaboration.stem, resolved.elaboration.origins
-    last = {origins[i].path: i + 1 for i in stem}
-    return list(last.values())
-
-
 def part_named(parts: Sequence[Part], name: str) -> Part:
     """The part of a name, its own or that of a library's module; `SpecError` for others."""
     by_name = {part.name: part for part in parts}

@@ -203,8 +203,8 @@ aux: {one.1: [10-d fc]}
     assert len(whole.train()(x)) == 2
 
 
-@pytest.mark.parametrize("features", [["conv9_x"], [], "conv2_x", [None]])
-def test_unknown_features_are_named(features: list[str]) -> None:
+@pytest.mark.parametrize("features", [["conv9_x"], [], "conv9_x", [None]])
+def test_unknown_features_are_named(features: list[str] | str) -> None:
     with pytest.raises(SpecError, match=r"is not a stage|a list of stage names"):
         build("resnet18", features=features)
 
@@ -252,3 +252,54 @@ def test_an_input_of_other_channels_changes_the_first_convolution() -> None:
     assert grey(image(2, 1, 64, 64)).shape == (2, 1000)
     same = build("resnet18", input=64, init=False)
     assert same.state_dict()["conv1.weight"].shape == (64, 3, 7, 7)
+
+
+def test_one_name_is_a_feature() -> None:
+    assert list(build("resnet18", init=False, features="conv3_x")(image(1, 3, 64, 64))) == [
+        "conv3_x"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("resnet18", 64),
+        ("timm/resnet18d", 64),
+        ("timm/resnetrs50", 64),
+        ("timm/resnetaa34d", 64),
+        ("timm/resnetv2_18", 64),
+        ("timm/resnetv2_50x1_bit", 64),
+    ],
+)
+def test_the_stem_is_its_map_of_half_the_size(name: str, channels: int) -> None:
+    """It is timm's first feature."""
+    theirs = timm.create_model(name.removeprefix("timm/"), features_only=True, out_indices=(0,))
+    ours = build(name, naming="timm", features="stem").eval()
+    state = {key.replace("stem_", "stem."): value for key, value in theirs.state_dict().items()}
+    assert not ours.load_state_dict(state, strict=False).missing_keys
+    x = image(2, 3, 64, 64)
+    with torch.no_grad():
+        own, other = ours(x)["stem"], theirs.eval()(x)[0]
+    assert own.shape == (2, channels, 32, 32)
+    assert torch.equal(own, other)
+    assert [(map.channels, map.reduction) for map in ours.feature_info] == [(channels, 2)]
+
+
+def test_a_stem_of_one_stride_is_a_feature_as_a_whole() -> None:
+    model = build("cifar/resnet20", init=False, features=["stem", "maxpool"])
+    assert [map.reduction for map in model.feature_info] == [1, 1]
+    maps = build("resnet18", init=False, features=["maxpool", "stem"])(image(1, 3, 64, 64))
+    assert {name: map.shape[-1] for name, map in maps.items()} == {"stem": 32, "maxpool": 16}
+
+
+@pytest.mark.parametrize("name", ["resnet50", "timm/resnetv2_50", "cifar/resnet20", "googlenet"])
+def test_feature_info_is_what_the_maps_are(name: str) -> None:
+    whole = build(name, init=False)
+    info = whole.feature_info
+    height = whole.network.input.height
+    maps = build(name, init=False, features=[map.name for map in info]).eval()(
+        image(1, *whole.network.input)
+    )
+    assert [(m.shape[1], round(height / m.shape[2])) for m in maps.values()] == [
+        (map.channels, map.reduction) for map in info
+    ]

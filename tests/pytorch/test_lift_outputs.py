@@ -33,7 +33,7 @@ def backbones() -> dict[str, nn.Module]:
 @pytest.mark.parametrize(
     ("library", "features"),
     [
-        ("timm", ("stem.1", "conv2_x", "conv3_x", "conv4_x", "conv5_x")),
+        ("timm", ("stem", "conv2_x", "conv3_x", "conv4_x", "conv5_x")),
         ("torchvision", ("conv2_x", "conv5_x")),
     ],
 )

@@ -6,8 +6,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from warnings import catch_warnings
 
 import pytest
 import torch
@@ -83,6 +86,22 @@ def test_source_of_any_network_is_the_model(network: Network) -> None:
 @given(specs())
 def test_source_of_any_spec_is_the_model(spec: Spec) -> None:
     assert_same(source(spec), spec, spec.input)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "timm/resnetv2_50d_evos"])
+def test_source_can_be_scripted(name: str, tmp_path: Path) -> None:
+    """torch.jit.script reads the file of a class, and no program of steps as `build` makes."""
+    file = tmp_path / "scripted.py"
+    file.write_text(source(name), encoding="utf-8")
+    spec = spec_from_file_location("scripted", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = (module.PlainNet if name == "googlenet" else module.ResNet)().eval()
+    x = image(1, *load(name).input)
+    with torch.no_grad(), catch_warnings(action="ignore"):
+        assert torch.equal(torch.jit.script(model)(x), model(x))
 
 
 @pytest.mark.parametrize("name", ["timm/resnetv2_50d_evos", "timm/seresnetaa50d", "resnet18"])
@@ -171,3 +190,10 @@ def test_source_has_no_fault_for_ruff(files: Path) -> None:
 @pytest.mark.exhaustive
 def test_source_has_types(files: Path) -> None:
     tool("mypy", "--strict", "--cache-dir", files.parent / "cache", files)
+
+
+@pytest.mark.parametrize("name", ['"x', "back\\", '"""', 'x\\"""', "ü →"])
+def test_a_name_cannot_end_the_docstring(name: str) -> None:
+    tree = ast.parse(source(replace(load("cifar/resnet20"), name=name)))
+    assert (ast.get_docstring(tree) or "").startswith(f"{name} for images of 3x32x32.")
+    assert [type(each).__name__ for each in tree.body[1:3]] == ["Import", "ImportFrom"]

@@ -37,8 +37,9 @@ from resnet_dsl.pytorch.lift.places import placed
 from resnet_dsl.pytorch.lift.sizes import mark_growing, mark_like, one_size, takes_other_sizes
 from resnet_dsl.pytorch.lift.trained import in_evaluation, scheduled
 from resnet_dsl.recovery import recover
+from resnet_dsl.sources.feature_maps import feature_ends
 from resnet_dsl.sources.lifted import Lifted, LiftedNetwork, Undetermined
-from resnet_dsl.sources.resolve import feature_ends, resolve
+from resnet_dsl.sources.resolve import resolve
 
 _SHARED: Final = "a weight that two layers share is not supported"
 _CONSTANT: Final = "a weight that is not in the state dict is not supported"
