@@ -33,6 +33,7 @@ def test_every_backend_and_batch_is_timed() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules
 def test_compiled_models_are_timed() -> None:
     """It needs a compiler of C++."""
     result = benchmark("lenet5", backend=["eager", "compile"], seconds=0.01)
