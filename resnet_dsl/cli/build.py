@@ -13,8 +13,10 @@ from resnet_dsl.cli.options import (
     input_option,
     json_option,
     prefix_option,
+    seed_option,
     set_option,
     spec_argument,
+    weights_option,
 )
 from resnet_dsl.cli.output import show_grid, show_json, show_note, terminal_width
 from resnet_dsl.naming import NAMINGS
@@ -30,12 +32,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
     type=click.Path(path_type=Path),
     help="Write the weights: .safetensors, .pt or .pth.",
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="Load weights from a file, of any format that lift reads.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the weights from this seed.")
+@weights_option
+@seed_option
 @click.option(
     "--device",
     default="cpu",

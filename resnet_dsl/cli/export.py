@@ -13,8 +13,10 @@ from resnet_dsl.cli.options import (
     input_option,
     json_option,
     prefix_option,
+    seed_option,
     set_option,
     spec_argument,
+    weights_option,
 )
 from resnet_dsl.cli.output import progress, show_json, show_note, show_text
 from resnet_dsl.naming import NAMINGS
@@ -35,12 +37,8 @@ from resnet_dsl.naming import NAMINGS
     show_default=True,
     help="Whose names the modules of .py have.",
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="Load weights from a file, of any format that lift reads.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the weights from this seed.")
+@weights_option
+@seed_option
 @prefix_option
 @ignore_option
 @click.option("--fuse", is_flag=True, help="Fold batch norms into the convolutions before them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +40,14 @@ set_option = click.option(
     multiple=True,
     help="Override a value of the spec: input=3x64x64, block.stride_on=first, stem.1.pad=0, "
     "stages.conv5_x=null. May be repeated.",
+)
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Load weights from a file, of any format that lift reads.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Draw the weights from this seed."
 )
 prefix_option = click.option(
     "--weights-key",

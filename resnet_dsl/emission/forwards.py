@@ -20,8 +20,12 @@ from resnet_dsl.naming.module_tree import (
 )
 
 MARGIN: Final = " " * 8
-_VARIABLES: Final = ("x", "out", "inner", "innermost")
-_SHORTCUTS: Final = ("shortcut", "inner_shortcut", "innermost_shortcut")
+_VARIABLES: Final = ("x", "out", "inner")
+
+
+def _variable(depth: int) -> str:
+    """The variable of a program that is so many additions and concatenations deep."""
+    return _VARIABLES[depth] if depth < len(_VARIABLES) else f"inner{depth}"
 
 
 def attribute(name: str) -> str:
@@ -69,7 +73,7 @@ class _Forward:
 
         Variables are reassigned but for the value itself, where it is of an outer program.
         """
-        given, variable = value, _VARIABLES[depth]
+        given, variable = value, _variable(depth)
         for i, step in enumerate(program):
             if self._starts_line(program, i) and value != given:
                 value = self.assigned(variable, value)
@@ -118,18 +122,19 @@ class _Forward:
         body = self.run(step.body, value, depth + 1)
         match step.shortcut:
             case ():
-                return f"{self.assigned(_VARIABLES[depth + 1], body)} + {value}"
+                return f"{self.assigned(_variable(depth + 1), body)} + {value}"
             case (Call(name),) if name == self.optional:
-                body = self.assigned(_VARIABLES[depth + 1], body)
+                body = self.assigned(_variable(depth + 1), body)
                 child = attribute(name)
                 shortcut = f"{value} if {child} is None else {child}({value})"
             case (Call(name),):
-                body = self.assigned(_VARIABLES[depth + 1], body)
+                body = self.assigned(_variable(depth + 1), body)
                 return f"{body} + {attribute(name)}({value})"
             case _:
-                body = self.assigned(_VARIABLES[depth + 1], body)
+                body = self.assigned(_variable(depth + 1), body)
                 shortcut = self.run(step.shortcut, value, depth + 2)
-        return f"{body} + {self.assigned(_SHORTCUTS[depth], shortcut)}"
+        name = "shortcut" if depth == 0 else f"shortcut{depth + 1}"
+        return f"{body} + {self.assigned(name, shortcut)}"
 
     def _joined(self, step: Concat, value: str, depth: int) -> str:
         branches = []

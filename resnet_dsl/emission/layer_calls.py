@@ -34,11 +34,9 @@ _NUMBERS: Final[dict[str, tuple[str, float]]] = {
 """The argument of an activation's number, and PyTorch's value."""
 
 
-def keyword(
-    name: str, value: Literal, default: Literal | EllipsisType = ..., role: str = ""
-) -> Keyword:
-    """An argument by name; its role is the name unless another is given."""
-    return Keyword(name, Value(value, role or name), default)
+def keyword(name: str, value: Literal, default: Literal | EllipsisType = ...) -> Keyword:
+    """An argument by name, which is its role."""
+    return Keyword(name, Value(value, name), default)
 
 
 def convolution(leaf: Conv, function: str = "nn.Conv2d") -> Call:

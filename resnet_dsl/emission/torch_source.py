@@ -153,8 +153,8 @@ def _declared(parameter: Parameter) -> str:
 
 
 def _assignments(definition: Definition, resolver: Resolver) -> list[str]:
-    """The statements of a constructor: children in the order of registration; one that is created
-    before an earlier one is content before that."""
+    """The statements of a constructor, in the order of registration; what draws its weights before
+    a child that is registered earlier is made before that child."""
     assignments = list(resolver.assignments(definition))
     if definition.passed and any(definition.passes):
         place = definition.passed_at if definition.passed_at is not None else len(assignments)
