@@ -157,6 +157,8 @@ def build(
     overrides: Sequence[str] = (),
     *,
     input: Input | None = None,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
     seed: int | None = None,
     init: bool = True,
     device: Device | None = None,
@@ -176,19 +178,33 @@ def build(
     whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`), layers
     of the stem (`stem.1`) or `stem` (its map of half the size), it gives a dict of their maps;
     torchvision's and timm's names of modules (`layer2`) are understood. `feature_info` has names,
-    channels and reductions. `input` with other channels changes the first layer. Raises
-    `SpecError` where the source is no network, weights do not fit, or a device is missing;
-    ImportError without torch.
+    channels and reductions. `num_classes` and `in_channels` change the classifier (0 removes it)
+    and the layers that read the image: of `weights`, all others are loaded, and the first filters
+    are adapted as timm does. Raises `SpecError` where the source is no network, weights do not fit,
+    or a device is missing; ImportError without torch.
 
     >>> model = build("cifar/resnet20", seed=0)
     >>> sum(weight.numel() for weight in model.parameters())
     269722
     """
-    from resnet_dsl.pytorch.loading import build_loaded
+    from pathlib import Path
+
+    from resnet_dsl.pytorch.loading import WeightFile, loaded_model
+    from resnet_dsl.sources.chosen_numbers import chosen_numbers
     from resnet_dsl.sources.resolve import resolve
 
-    resolved, places = resolve(source, overrides, input), (naming, features, device, dtype)
-    return build_loaded(resolved, weights, prefix, ignore, seed, init, *places)
+    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    file = None if weights is None else WeightFile(Path(weights), prefix, ignore)
+    return loaded_model(
+        chosen,
+        file,
+        seed=seed,
+        init=init,
+        naming=naming,
+        features=features,
+        device=device,
+        dtype=dtype,
+    )[0]
 
 
 def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:

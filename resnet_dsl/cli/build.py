@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from resnet_dsl.cli.options import (
+    channels_option,
+    classes_option,
     force_option,
     ignore_option,
     input_option,
@@ -50,6 +52,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 )
 @click.option("--meta", is_flag=True, help="Shapes only: no weights, no memory.")
 @input_option
+@classes_option
+@channels_option
 @prefix_option
 @ignore_option
 @force_option
@@ -71,6 +75,7 @@ def build(
       resnet-dsl build my.yaml --seed 0 -o my.safetensors
       resnet-dsl build timm/resnetv2_50 --naming timm --weights theirs.safetensors
       resnet-dsl build my.yaml --weights moco.pth --weights-key module.encoder_q
+      resnet-dsl build resnet50 --weights resnet50.pth --classes 10 -o start.safetensors
     """
     if meta and (options["weights"] or options["output"]):
         raise click.UsageError("--meta has no weights to load or to write")

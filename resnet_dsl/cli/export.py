@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from resnet_dsl.cli.options import (
+    channels_option,
+    classes_option,
     force_option,
     ignore_option,
     input_option,
@@ -49,6 +51,8 @@ from resnet_dsl.naming import NAMINGS
     "--images", metavar="DIR", help="Photographs for --int8: a folder, or skimage for its own."
 )
 @input_option
+@classes_option
+@channels_option
 @set_option
 @force_option
 @json_option
@@ -74,8 +78,8 @@ def export(spec: str, output: Path | None, as_json: bool, **options: Any) -> Non
     if output is None:
         if as_json:
             raise click.UsageError("--json describes a file: name it with -o")
-        naming, overrides = options["naming"], options["overrides"]
-        text = resnet_dsl.source(spec, overrides, input=options["input"], naming=naming)
+        keys = ("overrides", "input", "num_classes", "in_channels", "naming")
+        text = resnet_dsl.source(spec, **{key: options[key] for key in keys})
         show_text(text.rstrip("\n"))
         return
     with progress(f"exporting {spec}"):

@@ -33,6 +33,18 @@ specs_argument = click.argument("specs", metavar="SPEC...", nargs=-1, required=T
 input_option = click.option(
     "--input", help="The size of an image, in place of the spec's own: 512, 512x384 or 3x512x512."
 )
+classes_option = click.option(
+    "--classes",
+    "--num-classes",
+    "num_classes",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Another number of classes, 0 for no classifier; all other weights are kept.",
+)
+channels_option = click.option(
+    "--in-channels",
+    type=click.IntRange(1, 2**31 - 1),
+    help="Images with other channels; the first filters are adapted to them.",
+)
 set_option = click.option(
     "--set",
     "overrides",

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from resnet_dsl.emission.definitions import Definition
 from resnet_dsl.emission.expressions import Code, Expression, Literal, Symbol, Value, values
-from resnet_dsl.emission.symbols import CLASSES
 
 _CHANNELS: Final = frozenset(
     ("in_channels", "out_channels", "channels", "hidden", "in_features", "out_features")
 )
 _POSITIONAL: Final = _CHANNELS | {"kernel", "side"}
 _DEFAULTS: Final[dict[str, Literal]] = {"stride": 1, "dilation": 1, "groups": 1}
+_CLASSES: Final = Symbol("num_classes")
 Column: TypeAlias = tuple[Literal | Symbol, ...]
 """The values of one number in all instances."""
 
@@ -155,8 +155,8 @@ def _channel_names(
     for base in inner:
         names[base.place] = _inner_name(base, inner)
     for base in bases:
-        if CLASSES in base.column:
-            names[base.place] = CLASSES.name
+        if _CLASSES in base.column:
+            names[base.place] = _CLASSES.name
     return names
 
 

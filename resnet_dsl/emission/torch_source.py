@@ -7,14 +7,21 @@ from typing import Final
 
 from resnet_dsl.emission.definitions import Definition, Definitions
 from resnet_dsl.emission.drawn_weights import drawing_lines
-from resnet_dsl.emission.expressions import Call, Code, lines, literal, with_values
+from resnet_dsl.emission.expressions import (
+    Call,
+    Code,
+    Symbol,
+    lines,
+    literal,
+    with_values,
+)
 from resnet_dsl.emission.forwards import MARGIN, forward_lines
 from resnet_dsl.emission.names import class_docstring, definition_names, function_docstring
 from resnet_dsl.emission.own_layers import own_layer
 from resnet_dsl.emission.parameters import Parameter
 from resnet_dsl.emission.resolved import Resolver
-from resnet_dsl.emission.symbols import Symbols, network_parameters
 from resnet_dsl.emission.torch_layers import torch_layer
+from resnet_dsl.folds.interface import Number, Numbers, interface
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Init
 from resnet_dsl.naming import Naming, named
@@ -27,15 +34,15 @@ def torch_source(
     network: Network, init: Init, description: Sequence[str], naming: Naming = "torchvision"
 ) -> str:
     """The source of a network, with a description as the docstring of its module."""
-    parameters = network_parameters(network)
-    layers = _Layers(parameters.symbols)
+    numbers, chosen, _ = interface(network)
+    layers = _Layers(numbers)
     definitions = Definitions(network, named(network, naming), layers.call)
     resolver = Resolver(definitions, definition_names(definitions))
     root = definitions.by_key[definitions.root.function]
     blocks = [d for d in definitions.by_key.values() if d is not root and not resolver.inlined(d)]
     written = [_definition_lines(each, resolver) for each in blocks]
     drawn = drawing_lines(network, init, naming, definitions, resolver.names)
-    written.append(_network_lines(root, resolver, parameters.defaults, drawn))
+    written.append(_network_lines(root, resolver, chosen, drawn))
     body = [*layers.sources.values(), *("\n".join(each) + "\n" for each in written)]
     used = "\n".join(body)
     imports = [line for line in _HEADING if line != "import torch" or "torch." in used]
@@ -46,8 +53,8 @@ def torch_source(
 class _Layers:
     """The constructors of layers, and the classes of those that PyTorch lacks, each once."""
 
-    def __init__(self, symbols: Symbols) -> None:
-        self._symbols = symbols
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
         self.sources: dict[str, str] = {}
 
     def call(self, member: Member) -> Call:
@@ -56,7 +63,9 @@ class _Layers:
         call = torch_layer(member.leaf, in_place=member.in_place)
         if own is not None:
             call = call._replace(function=self._name(own.call.function, own.source))
-        symbols = self._symbols.get(member.paths[0], {})
+        symbols = {
+            field: Symbol(name) for field, name in self._numbers.get(member.paths[0], {}).items()
+        }
         changed = with_values(
             call, lambda value: value._replace(value=symbols.get(value.role, value.value))
         )
@@ -123,7 +132,7 @@ def _function_lines(definition: Definition, name: str, resolver: Resolver) -> li
 
 
 def _network_lines(
-    root: Definition, resolver: Resolver, defaults: dict[str, int], drawn: Sequence[str]
+    root: Definition, resolver: Resolver, defaults: dict[Number, int], drawn: Sequence[str]
 ) -> list[str]:
     arguments = ["self", *(f"{name}: int = {default}" for name, default in defaults.items())]
     program = resolver.program(root)

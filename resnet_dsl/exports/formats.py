@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from resnet_dsl.answers.exported import Exported
 from resnet_dsl.diagnostics import fail, nearest
-from resnet_dsl.exports.source_text import source
-from resnet_dsl.language.fields import Input
+from resnet_dsl.exports.source_text import resolved_source
 from resnet_dsl.naming import Naming
-from resnet_dsl.reader.files import check_place, whole
-from resnet_dsl.sources.resolve import Source
+from resnet_dsl.reader.files import whole
+from resnet_dsl.sources.resolve import Resolved
 
 SUFFIXES: Final = (".py", ".onnx", ".pt2")
 _WITH_WEIGHTS: Final = frozenset({"weights", "prefix", "ignore", "seed", "fuse"})
@@ -49,18 +47,9 @@ def _listed() -> str:
     return ", ".join(SUFFIXES)
 
 
-def write_source(
-    spec: Source,
-    path: Path,
-    overrides: Sequence[str] = (),
-    *,
-    input: Input | None = None,
-    naming: Naming = "torchvision",
-    force: bool = False,
-) -> Exported:
+def write_source(resolved: Resolved, path: Path, naming: Naming) -> Exported:
     """Write the PyTorch source of a network."""
-    check_place(path, force=force, inputs=[Path(spec)] if isinstance(spec, str | Path) else [])
-    text = source(spec, overrides, input=input, naming=naming).encode()
+    text = resolved_source(resolved, naming).encode()
     with whole(path) as draft:
         draft.write_bytes(text)
     return Exported(path=str(path), format="source", bytes=len(text))

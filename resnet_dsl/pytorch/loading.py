@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Final
-
-from torch import Tensor
+from typing import Final, NamedTuple
 
 from resnet_dsl.answers.differences import diff
 from resnet_dsl.checkpoint.opened import (
@@ -21,15 +20,23 @@ from resnet_dsl.checkpoint.opened import (
 )
 from resnet_dsl.checkpoint.state_keys import NOT_WEIGHTS, unwrapped
 from resnet_dsl.diagnostics import Diagnostic, SpecError, fail
+from resnet_dsl.folds.interface import Number
 from resnet_dsl.folds.weights import COUNTER, TensorShape
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.naming import Naming, has_whole_files, state_keys
+from resnet_dsl.pytorch.adapted_weights import (
+    Free,
+    adapted,
+    agrees,
+    free_keys,
+    remarks_on_adapted,
+)
 from resnet_dsl.pytorch.building import build_model
 from resnet_dsl.pytorch.modules import Device, DType, Net
 from resnet_dsl.pytorch.stored_tensors import tensors_of
 from resnet_dsl.pytorch.weights import stored_tensors
+from resnet_dsl.sources.chosen_numbers import Chosen
 from resnet_dsl.sources.lifted import Lifted
-from resnet_dsl.sources.resolve import Resolved
 from resnet_dsl.weight_files.formats import printable
 
 _LISTED: Final = 5
@@ -46,6 +53,7 @@ class _Fit:
     keys: Mapping[str, str]
     faults: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    help: str | None = None
 
     @property
     def names(self) -> Set[str]:
@@ -56,6 +64,28 @@ class _Fit:
         return "the spec's network"
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys of a model: their shapes, those that a file must have, those of another shape."""
+
+    sizes: Mapping[str, TensorShape]
+    required: Set[str]
+    free: Free
+    could_be_free: Set[str] = frozenset()
+
+    def takes(self, key: str, shape: TensorShape) -> bool:
+        """Whether a tensor of this shape is for the key."""
+        return agrees(shape, self.sizes[key], self.free.get(key))
+
+
+class WeightFile(NamedTuple):
+    """A file of weights, the scope of it that has the network, and the names that it leaves out."""
+
+    path: Path
+    prefix: str | None = None
+    ignore: Sequence[str] = ()
+
+
 def load_weights(
     model: Net,
     path: Path,
@@ -64,14 +94,17 @@ def load_weights(
     prefix: str | None = None,
     ignore: Sequence[str] = (),
     needed: Set[str] | None = None,
+    numbers: Set[Number] = frozenset(),
 ) -> tuple[str, ...]:
     """Fill a model from a file; what is beside its weights there is told in remarks.
 
     Wrappings, `prefix` and `ignore` are those of `lift_checkpoint`. The names are those of the
     model, or of any other library with the same network. Counters of batches may be missing, and
     what files of a library do not have stays as it is; of the others, the `needed` keys must be
-    there, all by default. Raises `SpecError` that says which network the file has instead, or which
-    keys do not fit; then the model is as it was.
+    there, all by default. What follows the classes or channels, where these `numbers` were chosen,
+    may have other shapes, and a classifier may be missing: it stays as it is, filters of images are
+    adapted. Raises `SpecError` that says which network the file has instead, or which keys do not
+    fit; then the model is as it was.
     """
     file = open_file(path, prefix=prefix, ignore=ignore)
     own = model.state_dict()
@@ -79,48 +112,65 @@ def load_weights(
         raise fail("device", "the meta device has no weights to load")
     required = {key for key in stored_tensors(model, naming) if not _is_counter(key)}
     required &= needed if needed is not None else required
-    fit = _by_names(file, own, required)
+    both = free_keys(model.network, {"num_classes", "in_channels"}, naming)
+    free: Free = {key: number for key, number in both.items() if number in numbers}
+    required -= {key for key, number in free.items() if number == "num_classes"}
+    keys = _Keys(
+        {key: tuple(tensor.shape) for key, tensor in own.items()}, required, free, both.keys()
+    )
+    fit = _by_names(file, keys)
     if fit.faults:
-        fit = _by_network(file, model, naming, fit, required)
+        fit = _by_network(file, model, naming, fit, keys)
     assert_readable(file, fit.keys)
     state = tensors_of(file.contents, fit.keys.values())
-    model.load_state_dict({key: state[name] for key, name in fit.keys.items()}, strict=False)
-    return (*file.remarks, *fit.remarks, *remarks_on(file, fit.place, fit.names))
+    taken = adapted({key: state[name] for key, name in fit.keys.items()}, own, free)
+    model.load_state_dict(taken, strict=False)
+    loaded = own.keys() if needed is None else needed
+    shapes = {key: file.tensors[name] for key, name in fit.keys.items()}
+    return (
+        *remarks_on_adapted(shapes, own, {k: n for k, n in free.items() if k in loaded}),
+        *file.remarks,
+        *fit.remarks,
+        *remarks_on(file, fit.place, fit.names),
+    )
 
 
-def build_loaded(
-    resolved: Resolved,
-    weights: str | Path | None,
-    prefix: str | None,
-    ignore: Sequence[str],
-    seed: int | None,
-    init: bool,
-    naming: Naming,
-    features: Sequence[str] | str | None,
-    device: Device | None,
-    dtype: DType | None,
-) -> Net:
-    """`resnet_dsl.build`; a model for features needs the weights of their layers alone."""
-    build = partial(build_model, resolved, naming=naming, device=device, dtype=dtype)
+def loaded_model(
+    chosen: Chosen,
+    weights: WeightFile | None,
+    *,
+    seed: int | None = None,
+    init: bool = True,
+    naming: Naming = "torchvision",
+    features: Sequence[str] | str | None = None,
+    device: Device | None = None,
+    dtype: DType | None = None,
+) -> tuple[Net, tuple[str, ...]]:
+    """A model with the weights of a file, or drawn ones, and what is remarked of the file.
+
+    One for features, or without classes, needs the weights of its own layers alone.
+    """
+    build = partial(build_model, naming=naming, device=device, dtype=dtype)
     if weights is None:
-        return build(seed=seed, init=init, features=features)
-    file = Path(weights)
-    model = build(seed=seed, init=not has_whole_files(naming))
-    if features is None:
-        load_weights(model, file, naming, prefix=prefix, ignore=ignore)
-        return model
-    part = build(init=False, features=features)
+        return build(chosen.resolved, seed=seed, init=init, features=features), ()
+    drawn = bool(chosen.free) or not has_whole_files(naming)
+    model = build(chosen.whole, seed=seed, init=drawn)
+    load = partial(load_weights, model, weights.path, naming, numbers=chosen.free)
+    load = partial(load, prefix=weights.prefix, ignore=weights.ignore)
+    if features is None and chosen.resolved is chosen.whole:
+        return model, load()
+    part = build(chosen.resolved, init=False, features=features)
     keys = set(part.state_dict())
-    load_weights(model, file, naming, prefix=prefix, ignore=ignore, needed=keys)
+    remarks = load(needed=keys)
     part.load_state_dict({key: value for key, value in model.state_dict().items() if key in keys})
-    return part
+    return part, remarks
 
 
 def _is_counter(key: str) -> bool:
     return key.rpartition(".")[2] == COUNTER
 
 
-def _by_names(file: OpenedFile, own: Mapping[str, Tensor], required: set[str]) -> _Fit:
+def _by_names(file: OpenedFile, keys: _Keys) -> _Fit:
     """The scope whose names are the model's; where there is none, the nearest and its faults."""
     bare = {name: unwrapped(name) for name in file.tensors}
     by_key: dict[str, str] = {}
@@ -128,14 +178,14 @@ def _by_names(file: OpenedFile, own: Mapping[str, Tensor], required: set[str]) -
         if by_key.setdefault(key, name) != name:
             text = f"{by_key[key]} and {name} become one key when wrappers are removed"
             raise fail("weights", f"{file.path}: {printable(text)}")
-    fits = [_fit(scope, bare, file, own, required) for scope in _scopes(bare, required)]
+    fits = [_fit(scope, bare, file, keys) for scope in _scopes(bare, keys.required)]
     whole = [fit for fit in fits if not fit.faults]
     if whole:
         return chosen_part(file, whole)[0]
     return max(fits, key=lambda fit: len(fit.keys))
 
 
-def _scopes(bare: Mapping[str, str], required: set[str]) -> list[str]:
+def _scopes(bare: Mapping[str, str], required: Set[str]) -> list[str]:
     """The scopes, without wrappers, in which a name of the model's stands."""
     for key in sorted(required, key=lambda key: -key.count(".")):
         ending = f".{key}"
@@ -145,16 +195,11 @@ def _scopes(bare: Mapping[str, str], required: set[str]) -> list[str]:
     return [""]
 
 
-def _fit(
-    scope: str,
-    bare: Mapping[str, str],
-    file: OpenedFile,
-    own: Mapping[str, Tensor],
-    required: set[str],
-) -> _Fit:
+def _fit(scope: str, bare: Mapping[str, str], file: OpenedFile, wanted: _Keys) -> _Fit:
+    own = wanted.sizes
     inside = {b[len(scope) :]: name for name, b in bare.items() if b.startswith(scope)}
     keys = {key: inside[key] for key in own if key in inside}
-    missing = [key for key in own if key in required and key not in inside]
+    missing = [key for key in own if key in wanted.required and key not in inside]
     unknown = [
         key for key in inside if key not in own and key.rpartition(".")[2] not in NOT_WEIGHTS
     ]
@@ -163,8 +208,14 @@ def _fit(
         faults.append(f"{len(missing)} of {len(own)} keys are missing: {_few(missing)}")
     if unknown:
         faults.append(f"{len(unknown)} keys are not the network's: {_few(unknown)}")
-    faults += list(_sizes(own, keys, file.tensors))
-    return _Fit(_place(scope, keys.values()), keys, tuple(faults))
+    wrong = [key for key, name in keys.items() if not wanted.takes(key, file.tensors[name])]
+    help = None
+    if unknown:
+        help = "--weights-key takes one part of a file, --ignore leaves names out"
+    elif wrong and not missing and wanted.could_be_free >= set(wrong):
+        help = "--classes and --in-channels keep all other weights"
+    faults += list(_sizes(wanted.sizes, {key: file.tensors[keys[key]] for key in wrong}))
+    return _Fit(_place(scope, keys.values()), keys, tuple(faults), help=help)
 
 
 def _place(scope: str, names: Iterable[str]) -> str:
@@ -178,13 +229,9 @@ def _place(scope: str, names: Iterable[str]) -> str:
     return ""
 
 
-def _sizes(
-    own: Mapping[str, Tensor], names: Mapping[str, str], shapes: Mapping[str, TensorShape]
-) -> Iterator[str]:
-    wrong = [key for key, name in names.items() if tuple(own[key].shape) != shapes[name]]
-    for key in wrong[:_LISTED]:
-        given, expected = shapes[names[key]], tuple(own[key].shape)
-        yield f"{key} is {_shown(given)}, the network's is {_shown(expected)}"
+def _sizes(own: Mapping[str, TensorShape], wrong: Mapping[str, TensorShape]) -> Iterator[str]:
+    for key, shape in islice(wrong.items(), _LISTED):
+        yield f"{key} is {_shown(shape)}, the network's is {_shown(own[key])}"
     if len(wrong) > _LISTED:
         yield f"{len(wrong) - _LISTED} more have other sizes"
 
@@ -201,9 +248,7 @@ def _few(keys: Sequence[str]) -> str:
 # ---------------------------------------------------------------- by the network in the file
 
 
-def _by_network(
-    file: OpenedFile, model: Net, naming: Naming, fit: _Fit, required: Set[str]
-) -> _Fit:
+def _by_network(file: OpenedFile, model: Net, naming: Naming, fit: _Fit, wanted: _Keys) -> _Fit:
     """The names of the same network in a file, however they are called there.
 
     Raises `SpecError`: the file has another network, or keys that do not fit.
@@ -214,9 +259,12 @@ def _by_network(
         raise _misfits(file, fit) from None
     by_tensor = {tensor: key for key, tensor in state_keys(model.network).items()}
     ours = {key: by_tensor[t] for key, t in state_keys(model.network, naming).items()}
-    sizes = {ours[key]: tuple(value.shape) for key, value in model.state_dict().items()}
-    needed = {ours[key]: sizes[ours[key]] for key in required}
-    fitting = [n for n in networks if _fits(n.recognized.lifted, file.tensors, sizes, needed)]
+    translated = _Keys(
+        {ours[key]: size for key, size in wanted.sizes.items()},
+        {ours[key] for key in wanted.required},
+        {ours[key]: number for key, number in wanted.free.items()},
+    )
+    fitting = [n for n in networks if _fits(n.recognized.lifted, file.tensors, translated)]
     if fitting:
         network = chosen_part(file, fitting)[0]
         lifted = network.recognized.lifted
@@ -225,7 +273,7 @@ def _by_network(
         remarks = tuple(f"undetermined: {order}" for order in orders)
         return _Fit(network.place, keys, remarks=remarks)
     network = chosen_part(file, networks)[0]
-    alike = [k for k, name in fit.keys.items() if file.tensors[name] == sizes[ours[k]]]
+    alike = [k for k, name in fit.keys.items() if wanted.takes(k, file.tensors[name])]
     if len(alike) > _MOSTLY * len(ours):
         raise _misfits(file, fit)
     difference = _first_difference(network.recognized.lifted.spec, model.spec)
@@ -237,17 +285,18 @@ def _by_network(
     raise SpecError([Diagnostic(code="weights", message=message, help=help)])
 
 
-def _fits(
-    lifted: Lifted,
-    shapes: Mapping[str, TensorShape],
-    sizes: Mapping[str, TensorShape],
-    needed: Mapping[str, TensorShape],
-) -> bool:
+def _fits(lifted: Lifted, shapes: Mapping[str, TensorShape], keys: _Keys) -> bool:
     """Whether the weights of a lifted network are those of a model, at least the needed ones; a
     classifier that the model does not have is left out."""
     theirs = {k: shapes[n] for k, n in lifted.weights.items() if not _is_counter(k)}
-    body = {key: size for key, size in theirs.items() if not key.startswith(_CLASSIFIER)}
-    return needed.items() <= theirs.items() and body.items() <= sizes.items()
+    body = {k: size for k, size in theirs.items() if k in keys.required or not _classifies(k)}
+    return keys.required <= theirs.keys() and all(
+        key in keys.sizes and keys.takes(key, shape) for key, shape in body.items()
+    )
+
+
+def _classifies(key: str) -> bool:
+    return key.startswith(_CLASSIFIER)
 
 
 def _first_difference(theirs: Spec, own: Spec) -> str | None:
@@ -266,9 +315,7 @@ def _row(value: object) -> str:
 
 
 def _misfits(file: OpenedFile, fit: _Fit) -> SpecError:
-    help = None
-    if any("are not the network's" in text for text in fit.faults):
-        help = "--weights-key takes one part of a file, --ignore leaves names out"
     return SpecError(
-        Diagnostic(code="weights", message=f"{file.path}: {text}", help=help) for text in fit.faults
+        Diagnostic(code="weights", message=f"{file.path}: {text}", help=fit.help)
+        for text in fit.faults
     )

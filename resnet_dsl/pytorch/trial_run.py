@@ -15,11 +15,12 @@ from resnet_dsl.answers.analysis import Analysis, analysis_of
 from resnet_dsl.answers.built import Run, Trial, built_record
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.language.fields import Input
-from resnet_dsl.naming import Naming, has_whole_files
-from resnet_dsl.pytorch.building import build_model, usable_device
-from resnet_dsl.pytorch.loading import load_weights
+from resnet_dsl.naming import Naming
+from resnet_dsl.pytorch.building import usable_device
+from resnet_dsl.pytorch.loading import WeightFile, loaded_model
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_weights
+from resnet_dsl.sources.chosen_numbers import chosen_numbers
 from resnet_dsl.sources.resolve import Source, resolve
 
 
@@ -28,6 +29,8 @@ def trial_run(
     overrides: Sequence[str] = (),
     *,
     input: Input | None = None,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     naming: Naming = "torchvision",
@@ -42,19 +45,17 @@ def trial_run(
     `SpecError` for bad specs, weights that do not fit, and devices that are not there.
     """
     check_output(output, force=force, inputs=[weights])
-    remarks: tuple[str, ...] = ()
     where, kind = usable_device(device), getattr(torch, dtype)
     times = [time.perf_counter()]
-    resolved = resolve(source, overrides, input)
-    analysis = analysis_of(resolved)
+    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    analysis = analysis_of(chosen.resolved)
     times.append(time.perf_counter())
-    init = weights is None or not has_whole_files(naming)
+    file = None if weights is None else WeightFile(weights, prefix, ignore)
     with _memory(analysis):
-        model = build_model(
-            resolved, seed=seed, init=init, device=where, dtype=kind, naming=naming
-        ).eval()
-        if weights is not None:
-            remarks = load_weights(model, weights, naming, prefix=prefix, ignore=ignore)
+        model, remarks = loaded_model(
+            chosen, file, seed=seed, device=where, dtype=kind, naming=naming
+        )
+        model.eval()
         times.append(time.perf_counter())
         shape = _run_once(model, torch.zeros(1, *analysis.input, device=where, dtype=kind))
         times.append(time.perf_counter())

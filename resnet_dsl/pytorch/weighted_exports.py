@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,32 +9,26 @@ import torch
 
 from resnet_dsl.answers.exported import Exported
 from resnet_dsl.onnx_files.data_files import data_path
-from resnet_dsl.pytorch.building import build_model
 from resnet_dsl.pytorch.comparison import SIDES, difference, free_sides, runs_of
 from resnet_dsl.pytorch.fusing import fused_model
-from resnet_dsl.pytorch.loading import load_weights
+from resnet_dsl.pytorch.loading import WeightFile, loaded_model
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.reader.files import check_place, whole
-from resnet_dsl.sources.resolve import Resolved
+from resnet_dsl.sources.chosen_numbers import Chosen
 
 
 def write_weighted(
-    resolved: Resolved,
+    chosen: Chosen,
     path: Path,
-    weights: Path | None,
-    prefix: str | None,
-    ignore: Sequence[str],
+    weights: WeightFile | None,
     seed: int | None,
     *,
     fuse: bool,
     images: str | Path | None,
 ) -> Exported:
     """Build a network, load or draw its weights, and write it; with images, in 8-bit integers."""
-    model = build_model(resolved, seed=seed, init=weights is None, device="cpu", dtype="float32")
-    model.network = replace(model.network, input=resolved.size)
-    remarks: tuple[str, ...] = ()
-    if weights is not None:
-        remarks = load_weights(model, weights, prefix=prefix, ignore=ignore)
+    model, remarks = loaded_model(chosen, weights, seed=seed, device="cpu", dtype="float32")
+    model.network = replace(model.network, input=chosen.resolved.size)
     return replace(_written(model.eval(), path, fuse, images), remarks=remarks)
 
 

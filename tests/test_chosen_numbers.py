@@ -1,0 +1,77 @@
+"""Networks for other classes and images: the spec says what changed, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from resnet_dsl import SpecError, elaborate, load, loads, zoo
+from resnet_dsl.folds.interface import interface
+from resnet_dsl.ir import Linear
+from resnet_dsl.language.spec import Expect
+from resnet_dsl.sources.chosen_numbers import chosen_numbers
+from resnet_dsl.sources.resolve import resolve
+from tests.specs import of_each_kind
+
+
+@pytest.mark.parametrize("name", of_each_kind(zoo()))
+def test_a_spec_and_its_network_change_alike(name: str) -> None:
+    spec, network = resolve(name), resolve(resolve(name).network)
+    for classes, channels in ((7, None), (None, 1), (12, 5), (0, None)):
+        chosen = chosen_numbers(spec, classes, channels).resolved
+        assert chosen.spec is not None
+        assert elaborate(chosen.spec) == chosen.network
+        assert chosen.network == chosen_numbers(network, classes, channels).resolved.network
+        own = interface(chosen.network).values
+        assert own["in_channels"] == (channels or 3)
+        if classes:
+            assert own["num_classes"] == classes
+            assert chosen.spec.stages == load(name).stages
+
+
+def test_a_spec_says_what_changed() -> None:
+    before = load("googlenet")
+    spec = chosen_numbers(resolve("googlenet"), num_classes=10).resolved.spec
+    assert spec is not None
+    assert [row[-1].features for row in (spec.head, *spec.aux.values())] == [10, 10, 10]  # type: ignore[union-attr]
+    changes = {"head": before.head, "aux": before.aux, "expect": before.expect}
+    assert replace(spec, **changes) == before
+    assert spec.expect == Expect(layers=22)
+
+
+def test_a_network_without_classes_ends_where_its_classifier_read() -> None:
+    network = chosen_numbers(resolve("vgg11"), num_classes=0).resolved.network
+    linear = [layer for layer in network.layers if isinstance(layer, Linear)]
+    assert [layer.out_features for layer in linear] == [4096, 4096]
+    assert not chosen_numbers(resolve("googlenet"), num_classes=0).resolved.network.auxiliaries
+
+
+def test_what_is_as_asked_stays() -> None:
+    resolved = resolve("resnet18")
+    chosen = chosen_numbers(resolved, 1000, 3)
+    assert chosen.resolved is resolved
+    assert chosen.free == {"num_classes", "in_channels"}
+
+
+_HEADLESS = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8], [3x3, 8]] x 2'}\nhead: []"
+_BY_CHANNEL = "extends: resnet18\nstem: ['3x3, 6, C=3']"
+
+
+@pytest.mark.parametrize(
+    ("text", "classes", "channels", "message"),
+    [
+        (_HEADLESS, 10, None, "the network has no classes: its head has no fully connected layer"),
+        (_BY_CHANNEL, None, 1, "the layers that read the image take its channels alone"),
+        ("extends: resnet18", -1, None, "num_classes is -1"),
+        ("extends: resnet18", 2**40, None, "num_classes is 1099511627776"),
+        ("extends: resnet18", True, None, "num_classes is True"),
+        ("extends: resnet18", None, 0, "in_channels is 0"),
+    ],
+)
+def test_what_cannot_be_chosen_is_said(
+    text: str, classes: int | None, channels: int | None, message: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        chosen_numbers(resolve(loads(text)), classes, channels)
+    assert [each.message for each in caught.value.diagnostics] == [message]
