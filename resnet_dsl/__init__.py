@@ -173,38 +173,25 @@ def build(
 
     Module tree, weights and outputs are torchvision's, or named as in another library by `naming`.
     Weights are drawn on the CPU in float32, then cast and moved: with a `seed` by a generator of
-    their own, else by torch's; `init=False` leaves them undefined. `weights` is a file that
-    `lift_checkpoint` reads, `prefix` and `ignore` are as there; its network's weights are loaded,
-    whatever their names. With `features`, names of stages (`conv3_x`), blocks (`conv3_x.2`), layers
-    of the stem (`stem.1`) or `stem` (its map of half the size), it gives a dict of their maps;
-    torchvision's and timm's names of modules (`layer2`) are understood. `feature_info` has names,
-    channels and reductions. `num_classes` and `in_channels` change the classifier (0 removes it)
-    and the layers that read the image: of `weights`, all others are loaded, and the first filters
-    are adapted as timm does. Raises `SpecError` where the source is no network, weights do not fit,
-    or a device is missing; ImportError without torch.
+    their own, else by torch's; `init=False` leaves them undefined. Those of `weights`, a file that
+    `lift_checkpoint` reads, with its `prefix` and `ignore`, are loaded whatever their names.
+    `num_classes` (0: none) and `in_channels` change the classifier and the layers that read the
+    image; all other `weights` are kept, and the first filters adapted as timm does. With `features`
+    (`conv3_x`, `conv3_x.2`, `stem`, or torchvision's `layer2`) it gives a dict of these maps, whose
+    channels and reductions are in `feature_info`. Raises `SpecError` where the source is no
+    network, weights do not fit, or a device is missing; ImportError without torch.
 
-    >>> model = build("cifar/resnet20", seed=0)
-    >>> sum(weight.numel() for weight in model.parameters())
+    >>> sum(weight.numel() for weight in build("cifar/resnet20").parameters())
     269722
     """
-    from pathlib import Path
-
-    from resnet_dsl.pytorch.loading import WeightFile, loaded_model
+    from resnet_dsl.pytorch.loading import loaded_model, weight_file
     from resnet_dsl.sources.chosen_numbers import chosen_numbers
     from resnet_dsl.sources.resolve import resolve
 
     chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
-    file = None if weights is None else WeightFile(Path(weights), prefix, ignore)
-    return loaded_model(
-        chosen,
-        file,
-        seed=seed,
-        init=init,
-        naming=naming,
-        features=features,
-        device=device,
-        dtype=dtype,
-    )[0]
+    file = weight_file(weights, prefix, ignore)
+    where: dict[str, Any] = {"device": device, "dtype": dtype, "naming": naming}
+    return loaded_model(chosen, file, seed=seed, init=init, features=features, **where)[0]
 
 
 def lift(model: Module, input: Input, *, partial: bool = False) -> Lifted:

@@ -9,7 +9,9 @@ from resnet_dsl.diagnostics import Diagnostic
 _INSTALLED_BY: Final = {
     "PIL": "resnet-dsl[images]",
     "click": "click",
+    "huggingface_hub": "resnet-dsl[hub]",
     "jinja2": "jinja2",
+    "keras": "keras",
     "numpy": "numpy",
     "onnx": "resnet-dsl[onnx]",
     "onnxruntime": "resnet-dsl[onnx]",

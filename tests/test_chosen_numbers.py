@@ -10,6 +10,7 @@ from resnet_dsl import SpecError, elaborate, load, loads, zoo
 from resnet_dsl.folds.interface import interface
 from resnet_dsl.ir import Linear
 from resnet_dsl.language.spec import Expect
+from resnet_dsl.notation.terms import Fc
 from resnet_dsl.sources.chosen_numbers import chosen_numbers
 from resnet_dsl.sources.resolve import resolve
 from tests.specs import of_each_kind
@@ -34,9 +35,8 @@ def test_a_spec_says_what_changed() -> None:
     before = load("googlenet")
     spec = chosen_numbers(resolve("googlenet"), num_classes=10).resolved.spec
     assert spec is not None
-    assert [row[-1].features for row in (spec.head, *spec.aux.values())] == [10, 10, 10]  # type: ignore[union-attr]
-    changes = {"head": before.head, "aux": before.aux, "expect": before.expect}
-    assert replace(spec, **changes) == before
+    assert [row[-1] for row in (spec.head, *spec.aux.values())] == [Fc(features=10)] * 3
+    assert replace(spec, head=before.head, aux=before.aux, expect=before.expect) == before
     assert spec.expect == Expect(layers=22)
 
 

@@ -58,7 +58,7 @@ else:
 
 
 def test_everything_but_build_works_without_torch() -> None:
-    heavy = {"pytorch", "onnx_files"}
+    heavy = {"pytorch", "onnx_files", "integrations"}
     modules = [module_name(path) for path in MODULES if not heavy & set(path.parts)]
     modules = [name for name in modules if not name.endswith("__main__")]
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(modules=modules)], check=True)  # noqa: S603 - this interpreter
@@ -129,7 +129,7 @@ FLOORS = (
     ("language", "reader", "weight_files"),
     ("folds", "naming", "elaboration", "recovery", "sources", "emission", "onnx_files"),
     ("answers", "checkpoint", "render", "exports"),
-    ("pytorch", "cli", "__init__", "__main__"),
+    ("pytorch", "integrations", "cli", "__init__", "__main__"),
 )
 """From the ground up: a part uses those of its floor and below, in no circle, and none above."""
 
@@ -193,7 +193,7 @@ def top_level(path: Path) -> set[str]:
 
 
 OUTSIDE = {
-    "torch": {"pytorch"},
+    "torch": {"pytorch", "integrations"},
     "safetensors": {"pytorch", "weight_files"},
     "yaml": {"reader"},
     "click": {"cli"},

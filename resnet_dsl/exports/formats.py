@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,8 @@ from resnet_dsl.answers.exported import Exported
 from resnet_dsl.diagnostics import fail, nearest
 from resnet_dsl.exports.source_text import resolved_source
 from resnet_dsl.naming import Naming
-from resnet_dsl.reader.files import whole
+from resnet_dsl.onnx_files.data_files import data_path
+from resnet_dsl.reader.files import check_place, whole
 from resnet_dsl.sources.resolve import Resolved
 
 SUFFIXES: Final = (".py", ".onnx", ".pt2")
@@ -45,6 +47,13 @@ def check_format(path: Path, **settings: object) -> None:
 
 def _listed() -> str:
     return ", ".join(SUFFIXES)
+
+
+def check_places(path: Path, inputs: Sequence[object], *, force: bool) -> None:
+    """What can be known of a file, and of large weights beside it, before the work is done."""
+    read = [Path(each) for each in inputs if isinstance(each, str | Path)]
+    for file in (path, *(() if path.suffix == ".py" else (data_path(path),))):
+        check_place(file, force=force, inputs=read)
 
 
 def write_source(resolved: Resolved, path: Path, naming: Naming) -> Exported:

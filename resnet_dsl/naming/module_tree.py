@@ -101,7 +101,13 @@ def members(tree: Scope | Member, prefix: str = "") -> Iterator[tuple[str, Membe
 def up_to_last_keep(root: Scope) -> Scope:
     """The tree without what no feature output needs."""
     last = max(i for i, step in enumerate(root.program) if isinstance(step, Keep))
-    program = tuple(s for s in root.program[: last + 1] if not isinstance(s, CallAuxiliary))
+    return with_program(
+        root, tuple(s for s in root.program[: last + 1] if not isinstance(s, CallAuxiliary))
+    )
+
+
+def with_program(root: Scope, program: Program) -> Scope:
+    """The tree with what a program calls, and nothing else."""
     called = [step.name.split(".") for step in program if isinstance(step, Call)]
     return replace(_only(root, called), program=program)
 

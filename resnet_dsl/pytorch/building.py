@@ -53,27 +53,52 @@ def build_model(
     features: Sequence[str] | str | None = None,
 ) -> Net:
     """`resnet_dsl.build`, of a source that is resolved already."""
-    network = resolved.network
     maps = () if features is None else feature_maps(resolved, features)
-    outputs = _outputs_at(maps)
+    outputs = outputs_at(maps)
     where = torch.get_default_device() if device is None else usable_device(device)
     kind = torch.get_default_dtype() if dtype is None else usable_dtype(dtype)
+    with _generator(seed):
+        model, scope = build_whole(resolved, naming, outputs, init=init, empty=where.type == "meta")
+    model.outputs = maps
+    if outputs:
+        kept = up_to_last_keep(scope)
+        drop_unused(model, scope, kept)
+        model.program = kept.program
+    return model.to(device=where, dtype=kind)
+
+
+def build_whole(
+    resolved: Resolved,
+    naming: Naming,
+    outputs: Features,
+    *,
+    init: bool = True,
+    empty: bool = False,
+) -> tuple[Net, Scope]:
+    """A model in float32 on the CPU, and its tree, with all layers, whatever its outputs need; an
+    `empty` one is on the meta device."""
     scope = _module_tree(resolved, naming, outputs)
     model = lower(scope)
     assert isinstance(model, Net)
-    model.network, model.built_from, model.outputs = network, resolved.spec, maps
-    if where.type != "meta":
+    model.network, model.built_from = resolved.network, resolved.spec
+    if not empty:
         model.to_empty(device="cpu")
         _set_constants(model)
         if init:
-            with _generator(seed):
-                scheme = resolved.spec.init if resolved.spec else Init()
-                initialize(model, network, scope, scheme)
-    if outputs:
-        kept = up_to_last_keep(scope)
-        _drop(model, scope, kept)
-        model.program = kept.program
-    return model.to(device=where, dtype=kind)
+            scheme = resolved.spec.init if resolved.spec else Init()
+            initialize(model, resolved.network, scope, scheme)
+    return model, scope
+
+
+def drop_unused(model: nn.Module, whole: Scope, kept: Scope) -> None:
+    """Remove what is not kept; its weights were drawn, so the others are those of the whole."""
+    for name, child in whole.children.items():
+        if name not in kept.children:
+            delattr(model, name)
+        elif isinstance(child, Scope):
+            inner = kept.children[name]
+            assert isinstance(inner, Scope)
+            drop_unused(model.get_submodule(name), child, inner)
 
 
 def usable_device(device: Device) -> torch.device:
@@ -114,23 +139,12 @@ def _module_tree(resolved: Resolved, naming: Naming, features: Features) -> Scop
             raise SpecError([fault]) from None
 
 
-def _outputs_at(maps: Sequence[FeatureMap]) -> Features:
+def outputs_at(maps: Sequence[FeatureMap]) -> Features:
     """The names of feature outputs, by the number of layers after which they are."""
     outputs: dict[int, list[str]] = {}
     for map in maps:
         outputs.setdefault(map.stop, []).append(map.name)
     return outputs
-
-
-def _drop(model: nn.Module, whole: Scope, kept: Scope) -> None:
-    """Remove what is not kept; its weights were drawn, so the others are those of the whole."""
-    for name, child in whole.children.items():
-        if name not in kept.children:
-            delattr(model, name)
-        elif isinstance(child, Scope):
-            inner = kept.children[name]
-            assert isinstance(inner, Scope)
-            _drop(model.get_submodule(name), child, inner)
 
 
 @contextmanager

@@ -86,6 +86,13 @@ class WeightFile(NamedTuple):
     ignore: Sequence[str] = ()
 
 
+def weight_file(
+    path: str | Path | None, prefix: str | None, ignore: Sequence[str]
+) -> WeightFile | None:
+    """A file of weights, where there is one."""
+    return None if path is None else WeightFile(Path(path), prefix, ignore)
+
+
 def load_weights(
     model: Net,
     path: Path,
@@ -110,29 +117,32 @@ def load_weights(
     own = model.state_dict()
     if any(tensor.is_meta for tensor in own.values()):
         raise fail("device", "the meta device has no weights to load")
-    required = {key for key in stored_tensors(model, naming) if not _is_counter(key)}
-    required &= needed if needed is not None else required
-    both = free_keys(model.network, {"num_classes", "in_channels"}, naming)
-    free: Free = {key: number for key, number in both.items() if number in numbers}
-    required -= {key for key, number in free.items() if number == "num_classes"}
-    keys = _Keys(
-        {key: tuple(tensor.shape) for key, tensor in own.items()}, required, free, both.keys()
-    )
+    keys = _keys_of(model, naming, needed, numbers)
     fit = _by_names(file, keys)
     if fit.faults:
         fit = _by_network(file, model, naming, fit, keys)
     assert_readable(file, fit.keys)
     state = tensors_of(file.contents, fit.keys.values())
-    taken = adapted({key: state[name] for key, name in fit.keys.items()}, own, free)
+    taken = adapted({key: state[name] for key, name in fit.keys.items()}, own, keys.free)
     model.load_state_dict(taken, strict=False)
     loaded = own.keys() if needed is None else needed
     shapes = {key: file.tensors[name] for key, name in fit.keys.items()}
     return (
-        *remarks_on_adapted(shapes, own, {k: n for k, n in free.items() if k in loaded}),
+        *remarks_on_adapted(shapes, own, {k: n for k, n in keys.free.items() if k in loaded}),
         *file.remarks,
         *fit.remarks,
         *remarks_on(file, fit.place, fit.names),
     )
+
+
+def _keys_of(model: Net, naming: Naming, needed: Set[str] | None, numbers: Set[Number]) -> _Keys:
+    both = free_keys(model.network, {"num_classes", "in_channels"}, naming)
+    free: Free = {key: number for key, number in both.items() if number in numbers}
+    required = {key for key in stored_tensors(model, naming) if not _is_counter(key)}
+    required &= needed if needed is not None else required
+    required -= {key for key, number in free.items() if number == "num_classes"}
+    sizes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    return _Keys(sizes, required, free, both.keys())
 
 
 def loaded_model(

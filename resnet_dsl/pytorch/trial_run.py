@@ -17,7 +17,7 @@ from resnet_dsl.diagnostics import fail
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import Naming
 from resnet_dsl.pytorch.building import usable_device
-from resnet_dsl.pytorch.loading import WeightFile, loaded_model
+from resnet_dsl.pytorch.loading import loaded_model, weight_file
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_weights
 from resnet_dsl.sources.chosen_numbers import chosen_numbers
@@ -50,7 +50,7 @@ def trial_run(
     chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
     analysis = analysis_of(chosen.resolved)
     times.append(time.perf_counter())
-    file = None if weights is None else WeightFile(weights, prefix, ignore)
+    file = weight_file(weights, prefix, ignore)
     with _memory(analysis):
         model, remarks = loaded_model(
             chosen, file, seed=seed, device=where, dtype=kind, naming=naming

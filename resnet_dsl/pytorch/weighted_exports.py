@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 
 from resnet_dsl.answers.exported import Exported
-from resnet_dsl.onnx_files.data_files import data_path
 from resnet_dsl.pytorch.comparison import SIDES, difference, free_sides, runs_of
 from resnet_dsl.pytorch.fusing import fused_model
 from resnet_dsl.pytorch.loading import WeightFile, loaded_model
 from resnet_dsl.pytorch.modules import Net
-from resnet_dsl.reader.files import check_place, whole
+from resnet_dsl.reader.files import whole
 from resnet_dsl.sources.chosen_numbers import Chosen
 
 
@@ -30,12 +29,6 @@ def write_weighted(
     model, remarks = loaded_model(chosen, weights, seed=seed, device="cpu", dtype="float32")
     model.network = replace(model.network, input=chosen.resolved.size)
     return replace(_written(model.eval(), path, fuse, images), remarks=remarks)
-
-
-def check_places(path: Path, weights: Path | None, *, force: bool) -> None:
-    """What can be known of a file, and one of large weights beside it, before the work is done."""
-    for file in (path, data_path(path)):
-        check_place(file, force=force, inputs=[weights] if weights else [])
 
 
 def _written(model: Net, output: Path, fuse: bool, images: str | Path | None) -> Exported:

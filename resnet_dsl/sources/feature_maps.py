@@ -49,7 +49,7 @@ def feature_maps(
         own = name if known and name in ends else None
         own = own or (meant_part(name, [stage.name for stage in stages]) if known else None)
         stops[name] = ends[own] if own in ends else part_named(stages, name).layers.stop
-    sizes = _sizes(resolved)
+    sizes = sizes_after(resolved)
     height = resolved.network.input.height
     maps = []
     for name, stop in stops.items():
@@ -59,7 +59,7 @@ def feature_maps(
     return tuple(maps)
 
 
-def _sizes(resolved: Resolved) -> dict[int, Size]:
+def sizes_after(resolved: Resolved) -> dict[int, Size]:
     """The size after so many layers of the network."""
     network = resolved.network
     with resolved.placing():

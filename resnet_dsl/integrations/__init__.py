@@ -1,0 +1,1 @@
+"""Networks as models of other libraries: a module for each, which imports its library."""
