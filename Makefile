@@ -11,8 +11,8 @@ types:
 	mypy
 
 quick:
-	pytest tests resnet_dsl --ignore=tests/pytorch --ignore=resnet_dsl/pytorch -m "not torch" \
-	  --hypothesis-profile=quick
+	pytest tests resnet_dsl --ignore=tests/pytorch --ignore=resnet_dsl/pytorch \
+	  --ignore=resnet_dsl/integrations -m "not torch" --hypothesis-profile=quick
 
 ci:  ## what decides whether a change lands
 	bash .ci/run

@@ -87,6 +87,30 @@ def transformers(network: Network) -> Names:
     return names
 
 
+def transformers_config(network: Network) -> dict[str, object]:
+    """The fields of its `ResNetConfig` for a network; `NamingError` where it has none.
+
+    >>> from resnet_dsl import elaborate, load
+    >>> transformers_config(elaborate(load("resnet50")))["depths"]
+    [3, 4, 6, 3]
+    """
+    stages = _stages(network)
+    _check(network, stages)
+    first, blocks = stages[0][0], list(chain.from_iterable(stages))
+    deep = len(steps(first.layer.body)) > 2 * _UNIT
+    return {
+        "model_type": "resnet",
+        "num_channels": network.input.channels,
+        "embedding_size": first.before,
+        "hidden_sizes": [stage[0].after for stage in stages],
+        "depths": [len(stage) for stage in stages],
+        "layer_type": "bottleneck" if deep else "basic",
+        "hidden_act": "relu",
+        "downsample_in_first_stage": _strides(first.layer.shortcut),
+        "downsample_in_bottleneck": deep and any(_strides(each.layer.body) for each in blocks),
+    }
+
+
 def _stages(network: Network) -> list[list[_Block]]:
     """Residual blocks by stage: one starts where a block projects."""
     stages: list[list[_Block]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from resnet_dsl.diagnostics import fail
-from resnet_dsl.naming import Naming, has_whole_files, stored_keys
+from resnet_dsl.ir import Network
+from resnet_dsl.naming import (
+    NAMINGS,
+    Naming,
+    NamingError,
+    has_whole_files,
+    state_keys,
+    stored_keys,
+)
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.reader.files import check_place, whole
 
@@ -34,6 +42,20 @@ def check_output(
 def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None:
     """Write a model's state dict, in so far as files of a library have it."""
     save_state(stored_tensors(model, naming), path)
+
+
+def naming_of(model: Net) -> Naming:
+    """The library whose names a model has."""
+    keys = list(model.state_dict())
+    return next(name for name in NAMINGS if _has_names(model.network, name, keys))
+
+
+def _has_names(network: Network, naming: Naming, keys: Sequence[str]) -> bool:
+    try:
+        known = state_keys(network, naming)
+    except NamingError:
+        return False
+    return known.keys() >= set(keys)
 
 
 def stored_tensors(model: Net, naming: Naming) -> dict[str, Tensor]:

@@ -23,6 +23,20 @@ def write(spec: Spec) -> str:
     return "\n".join(_lines(spec)) + "\n"
 
 
+def mapping(spec: Spec) -> dict[str, Any]:
+    """What is written, as mappings, lists, texts and numbers: JSON that `loads` reads.
+
+    >>> from resnet_dsl import load
+    >>> mapping(load("resnet18"))["stages"]["conv2_x"]
+    '[[3x3, 64], [3x3, 64]] x 2'
+    """
+    data = _given(spec)
+    for name, stage in data["stages"].items():
+        if list(stage) == ["rows"]:
+            data["stages"][name] = stage["rows"][0] if len(stage["rows"]) == 1 else stage["rows"]
+    return data
+
+
 def _lines(spec: Spec) -> Iterator[str]:
     data = _given(spec)
     if spec.name is not None:
