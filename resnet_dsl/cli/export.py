@@ -21,6 +21,7 @@ from resnet_dsl.cli.options import (
     weights_option,
 )
 from resnet_dsl.cli.output import progress, show_json, show_note, show_text
+from resnet_dsl.emission.dialects import FRAMEWORKS
 from resnet_dsl.naming import NAMINGS
 
 
@@ -38,6 +39,13 @@ from resnet_dsl.naming import NAMINGS
     default=NAMINGS[0],
     show_default=True,
     help="Whose names the modules of .py have.",
+)
+@click.option(
+    "--framework",
+    type=click.Choice(FRAMEWORKS),
+    default=FRAMEWORKS[0],
+    show_default=True,
+    help="Whose layers .py has.",
 )
 @weights_option
 @seed_option
@@ -59,15 +67,16 @@ from resnet_dsl.naming import NAMINGS
 def export(spec: str, output: Path | None, as_json: bool, **options: Any) -> None:
     """Write a network as a file that needs no resnet-dsl.
 
-    .py is PyTorch source as if written by hand, with the names, outputs and seeded weights of
-    build. .onnx and .pt2 have weights, and their outputs are compared with the model's; they take
-    batches of any size, and images of any size where the network does. ONNX needs the extra onnx:
-    pip install 'resnet-dsl[onnx]'.
+    .py is source as if written by hand: of PyTorch with the names, outputs and seeded weights of
+    build, or of Keras 3. .onnx and .pt2 have weights, and their outputs are compared with the
+    model's; they take batches of any size, and images of any size where the network does. ONNX
+    needs the extra onnx: pip install 'resnet-dsl[onnx]'.
 
     \b
     Example:
       resnet-dsl export resnet50
       resnet-dsl export resnet50 -o resnet50.py
+      resnet-dsl export resnet50 --framework keras -o resnet50_keras.py
       resnet-dsl export mine.yaml --weights mine.safetensors -o mine.onnx
       resnet-dsl export mine.yaml --weights mine.safetensors --fuse -o mine.pt2
       resnet-dsl export resnet18 --weights w.pth --int8 --images photos/ -o resnet18.onnx
@@ -78,7 +87,7 @@ def export(spec: str, output: Path | None, as_json: bool, **options: Any) -> Non
     if output is None:
         if as_json:
             raise click.UsageError("--json describes a file: name it with -o")
-        keys = ("overrides", "input", "num_classes", "in_channels", "naming")
+        keys = ("overrides", "input", "num_classes", "in_channels", "naming", "framework")
         text = resnet_dsl.source(spec, **{key: options[key] for key in keys})
         show_text(text.rstrip("\n"))
         return

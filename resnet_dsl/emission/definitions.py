@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from resnet_dsl.emission.dialects import Dialect
 from resnet_dsl.emission.expressions import (
     NONE,
     Call,
@@ -84,8 +85,8 @@ class Definition:
 class Definitions:
     """The definitions of a module tree, in the order in which they are first complete."""
 
-    def __init__(self, network: Network, root: Scope, layers: Layers) -> None:
-        self._layers = layers
+    def __init__(self, network: Network, root: Scope, layers: Layers, dialect: Dialect) -> None:
+        self._layers, self._dialect = layers, dialect
         self._order = {path: i for i, (path, _) in enumerate(creation_order(network))}
         self._shortcut = _shortcut_name(root)
         self._by_skeleton: dict[object, Definition] = {}
@@ -166,7 +167,7 @@ class Definitions:
         return created
 
     def _sequential(self, scope: Scope, path: str) -> Call:
-        """`nn.Sequential`, with loops for equal blocks, and functions for units that recur."""
+        """Layers in a row, with loops for equal blocks, and functions for units that recur."""
         leaves = [child.leaf for child in scope.children.values() if isinstance(child, Member)]
         items = [
             self._expression(child, f"{path}.{name}") for name, child in scope.children.items()
@@ -174,8 +175,8 @@ class Definitions:
         if len(leaves) == len(items):
             items = list(grouped(items, leaves, self._function))
         first = int(next(iter(scope.children), 0))  # places that a library leaves out
-        fillers: list[Expression] = [Call("nn.Identity")] * first
-        return Call("nn.Sequential", tuple(looped(fillers + items)))
+        fillers: list[Expression] = [Call(self._dialect.identity)] * first
+        return Call(self._dialect.sequential, tuple(looped(fillers + items)))
 
 
 # ---------------------------------------------------------------- shortcuts that are passed

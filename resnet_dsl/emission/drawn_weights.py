@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from resnet_dsl.emission.definitions import Definition, Definitions
+from resnet_dsl.emission.dialects import TORCH
 from resnet_dsl.emission.forwards import attribute
 from resnet_dsl.folds.drawn_apart import classifiers, last_weights
 from resnet_dsl.folds.walk import network_leaves
@@ -73,7 +74,7 @@ def _vgg(network: Network, modules: Mapping[LayerPath, str]) -> list[str]:
     chosen = classifiers(network)
     others = any(isinstance(leaf, SqueezeExcite) and leaf.linear for leaf in leaves.values())
     if others or not all(isinstance(leaves[path], Linear) for path in chosen):
-        names = [attribute(modules[path]) for path in chosen]
+        names = [attribute(modules[path], TORCH) for path in chosen]
         listed = ["classifiers = [", *(f"    {name}," for name in names), "]"]
         text = [
             *(listed if len(names) > 1 else ()),
@@ -121,9 +122,6 @@ def _zeroed(
 
 
 def _zero(owner: str, child: str) -> str:
-    own = attribute(child).replace("self", owner, 1)
-    return (
-        f"nn.init.zeros_({own}.weight)"
-        if "(" not in own
-        else (f'nn.init.zeros_({own}.get_parameter("weight"))')
-    )
+    own = attribute(child, TORCH, owner)
+    weight = f"{own}.weight" if "(" not in own else f'{own}.get_parameter("weight")'
+    return f"nn.init.zeros_({weight})"

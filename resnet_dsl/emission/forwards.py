@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Final
 
+from resnet_dsl.emission.dialects import Dialect
 from resnet_dsl.emission.expressions import WIDTH
 from resnet_dsl.naming.module_tree import (
     Add,
@@ -28,26 +29,30 @@ def _variable(depth: int) -> str:
     return _VARIABLES[depth] if depth < len(_VARIABLES) else f"inner{depth}"
 
 
-def attribute(name: str) -> str:
+def attribute(name: str, dialect: Dialect, owner: str = "self") -> str:
     """A child by its name: `self.conv1`.
 
-    >>> attribute("conv1"), attribute("layer1.0")
+    >>> from resnet_dsl.emission.dialects import TORCH
+    >>> attribute("conv1", TORCH), attribute("layer1.0", TORCH)
     ('self.conv1', 'self.get_submodule("layer1.0")')
     """
     if name.isidentifier() and not iskeyword(name):
-        return f"self.{name}"
-    return f'self.get_submodule("{name}")'
+        return f"{owner}.{name}"
+    return dialect.child.format(owner, name)
 
 
 def forward_lines(
-    program: Program, begins: Callable[[str], bool], optional: str | None = None
+    program: Program,
+    begins: Callable[[str], bool],
+    dialect: Dialect,
+    optional: str | None = None,
 ) -> list[str]:
     """The statements of a method that runs a program on `x`.
 
     `begins` says whether a child starts a line of its own, as convolutions do; `optional` is the
     child that may be None.
     """
-    forward = _Forward(begins, optional)
+    forward = _Forward(begins, optional, dialect)
     value = forward.run(program, "x", 0)
     auxiliaries = [step.name for step in program if isinstance(step, CallAuxiliary)]
     if auxiliaries:
@@ -55,10 +60,10 @@ def forward_lines(
         present = " and ".join(f"{name} is not None" for name in auxiliaries)
         outputs = ", ".join([value, *reversed(auxiliaries)])
         forward.lines += [f"if {present}:", f"    return {outputs}", f"return {value}"]
-    elif value.isidentifier() or value.startswith("torch."):
+    elif dialect.result is None or value.isidentifier() or value.startswith("torch."):
         forward.lines.append(f"return {value}")
     else:
-        forward.lines += [f"result: Tensor = {value}", "return result"]
+        forward.lines += [dialect.result.format(value), "return result"]
     return [MARGIN + line for line in forward.lines]
 
 
@@ -66,6 +71,7 @@ def forward_lines(
 class _Forward:
     begins: Callable[[str], bool]
     optional: str | None
+    dialect: Dialect
     lines: list[str] = field(default_factory=list)
 
     def run(self, program: Program, value: str, depth: int) -> str:
@@ -81,18 +87,21 @@ class _Forward:
                 case Call(name):
                     value = self._called(name, value, variable)
                 case FlattenStep():
-                    value = f"torch.flatten({value}, 1)"
+                    value = self.dialect.flattened.format(value)
                 case Add():
                     value = self._added(step, self.assigned(variable, value), depth)
                 case Concat():
                     value = self._joined(step, self.assigned(variable, value), depth)
                 case CallAuxiliary(name):
                     value = self.assigned(variable, value)
-                    call = f"{attribute(name)}({value})"
+                    call = f"{self._child(name)}({value})"
                     self.lines.append(f"{name}: Tensor | None = {call} if self.training else None")
                 case Keep():
                     raise AssertionError("source has no feature outputs")
         return value
+
+    def _child(self, name: str) -> str:
+        return attribute(name, self.dialect)
 
     def assigned(self, variable: str, value: str) -> str:
         """A value as a variable."""
@@ -112,9 +121,9 @@ class _Forward:
         return not isinstance(step, Call) or self.begins(step.name)
 
     def _called(self, name: str, value: str, variable: str) -> str:
-        text = f"{attribute(name)}({value})"
+        text = f"{self._child(name)}({value})"
         if len(f"{MARGIN}result: Tensor = {text}") > WIDTH and not value.isidentifier():
-            text = f"{attribute(name)}({self.assigned(variable, value)})"
+            text = f"{self._child(name)}({self.assigned(variable, value)})"
         return text
 
     def _added(self, step: Add, value: str, depth: int) -> str:
@@ -125,11 +134,11 @@ class _Forward:
                 return f"{self.assigned(_variable(depth + 1), body)} + {value}"
             case (Call(name),) if name == self.optional:
                 body = self.assigned(_variable(depth + 1), body)
-                child = attribute(name)
+                child = self._child(name)
                 shortcut = f"{value} if {child} is None else {child}({value})"
             case (Call(name),):
                 body = self.assigned(_variable(depth + 1), body)
-                return f"{body} + {attribute(name)}({value})"
+                return f"{body} + {self._child(name)}({value})"
             case _:
                 body = self.assigned(_variable(depth + 1), body)
                 shortcut = self.run(step.shortcut, value, depth + 2)
@@ -145,8 +154,8 @@ class _Forward:
                 self.lines.append(f"branch{number} = {result}")
                 result = f"branch{number}"
             branches.append(result)
-        text = f"torch.cat([{', '.join(branches)}], 1)"
+        text = self.dialect.concatenated.format(f"[{', '.join(branches)}]")
         if len(MARGIN + text) + len("return ") <= WIDTH:
             return text
         self.lines += ["branches = [", *(f"    {branch}," for branch in branches), "]"]
-        return "torch.cat(branches, 1)"
+        return self.dialect.concatenated.format("branches")

@@ -8,6 +8,7 @@ from typing import Final
 
 from resnet_dsl.answers.exported import Exported
 from resnet_dsl.diagnostics import fail, nearest
+from resnet_dsl.emission.dialects import Framework
 from resnet_dsl.exports.source_text import resolved_source
 from resnet_dsl.naming import Naming
 from resnet_dsl.onnx_files.data_files import data_path
@@ -17,17 +18,18 @@ from resnet_dsl.sources.resolve import Resolved
 SUFFIXES: Final = (".py", ".onnx", ".pt2")
 _WITH_WEIGHTS: Final = frozenset({"weights", "prefix", "ignore", "seed", "fuse"})
 _OPTIONS: Final = {
-    ".py": frozenset({"naming"}),
+    ".py": frozenset({"naming", "framework"}),
     ".onnx": _WITH_WEIGHTS | {"int8", "images"},
     ".pt2": _WITH_WEIGHTS,
 }
+_DEFAULTS: Final = {"naming": "torchvision", "framework": "torch"}
 _WEIGHTS: Final = (".safetensors", ".pt", ".pth")
 
 
 def check_format(path: Path, **settings: object) -> None:
     """Whether a file has a format, and that format the options that are set; `SpecError` where
     not."""
-    options = [name for name, value in settings.items() if value]
+    options = [name for name, value in settings.items() if _is_set(name, value)]
     if path.suffix in _WEIGHTS:
         raise fail("file", f"{path}: weights alone", help=f"resnet-dsl build SPEC -o {path}")
     if path.suffix not in SUFFIXES:
@@ -45,6 +47,10 @@ def check_format(path: Path, **settings: object) -> None:
         raise fail("value", f"{missing} is missing", help=help)
 
 
+def _is_set(name: str, value: object) -> bool:
+    return value is not False and value not in (None, (), [], _DEFAULTS.get(name))
+
+
 def _listed() -> str:
     return ", ".join(SUFFIXES)
 
@@ -56,9 +62,9 @@ def check_places(path: Path, inputs: Sequence[object], *, force: bool) -> None:
         check_place(file, force=force, inputs=read)
 
 
-def write_source(resolved: Resolved, path: Path, naming: Naming) -> Exported:
-    """Write the PyTorch source of a network."""
-    text = resolved_source(resolved, naming).encode()
+def write_source(resolved: Resolved, path: Path, naming: Naming, framework: Framework) -> Exported:
+    """Write the source of a network."""
+    text = resolved_source(resolved, naming, framework).encode()
     with whole(path) as draft:
         draft.write_bytes(text)
     return Exported(path=str(path), format="source", bytes=len(text))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet_dsl.answers.exported import Exported
+from resnet_dsl.emission.dialects import Framework
 from resnet_dsl.exports.formats import check_format, check_places, write_source
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import Naming
@@ -22,6 +23,7 @@ def export(
     num_classes: int | None = None,
     in_channels: int | None = None,
     naming: Naming = "torchvision",
+    framework: Framework = "torch",
     weights: str | Path | None = None,
     prefix: str | None = None,
     ignore: Sequence[str] = (),
@@ -37,17 +39,16 @@ def export(
     (`torch.export`) have weights, with the options of `build`, take batches of any size, images too
     where the network does, and are compared with the model. `fuse` folds batch norms into the
     convolutions before them. `int8` quantizes a `.onnx`: `images`, a folder or `skimage`, decide
-    the ranges of activations. Raises `SpecError` for what does not fit, and without `force` for a
-    file that exists.
+    the ranges of activations. Raises `SpecError` for what does not fit, without `force` for a file.
     """
     path = Path(output)
-    others = {"naming": naming != "torchvision", "seed": seed is not None, "int8": int8}
-    reading = {"weights": weights, "prefix": prefix, "ignore": ignore}
-    check_format(path, **reading, fuse=fuse, images=images, **others)
+    kept = {"naming": naming, "framework": framework, "seed": seed, "fuse": fuse, "int8": int8}
+    reading = {"weights": weights, "prefix": prefix, "ignore": ignore, "images": images}
+    check_format(path, **kept, **reading)
     check_places(path, [source, weights], force=force)
     chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
     if path.suffix == ".py":
-        return write_source(chosen.resolved, path, naming)
+        return write_source(chosen.resolved, path, naming, framework)
     from resnet_dsl.pytorch.loading import weight_file
     from resnet_dsl.pytorch.weighted_exports import write_weighted
 

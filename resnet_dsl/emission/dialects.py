@@ -1,0 +1,63 @@
+"""How a framework writes modules: the words that differ where the code is the same."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+Framework: TypeAlias = Literal["torch", "keras"]
+FRAMEWORKS: Final[tuple[Framework, ...]] = get_args(Framework)
+
+
+class Dialect(NamedTuple):
+    """The words of a framework.
+
+    `assigned` gives a layer a child whose name is no identifier, and `child` finds a layer inside
+    of others. `sequential` makes a `chain` of layers. `method` is the head of the method that
+    computes, `root_method` that of the whole network; `concatenated` and `flattened` are what they
+    do to values, and `result` is how a value gets its type before it is returned.
+    """
+
+    imports: tuple[str, ...]
+    module: str
+    network: str
+    assigned: str
+    child: str
+    sequential: str
+    chain: str
+    identity: str
+    method: str
+    root_method: str
+    concatenated: str
+    flattened: str
+    result: str | None = None
+
+
+TORCH: Final = Dialect(
+    imports=("import torch", "from torch import Tensor, nn"),
+    module="nn.Module",
+    network="nn.Module",
+    assigned="self.add_module",
+    child='{0}.get_submodule("{1}")',
+    sequential="nn.Sequential",
+    chain="nn.Sequential",
+    identity="nn.Identity",
+    method="def forward(self, x: Tensor) -> {}:",
+    root_method="def forward(self, x: Tensor) -> {}:",
+    concatenated="torch.cat({}, 1)",
+    flattened="torch.flatten({}, 1)",
+    result="result: Tensor = {}",
+)
+KERAS: Final = Dialect(
+    imports=("import keras", "from keras import layers, ops"),
+    module="layers.Layer",
+    network="keras.Model",
+    assigned="setattr",
+    child='child({0}, "{1}")',
+    sequential="sequential",
+    chain="keras.Sequential",
+    identity="layers.Identity",
+    method="def call(self, x):",
+    root_method="def call(self, x, training=False):",
+    concatenated="ops.concatenate({}, axis=-1)",
+    flattened="flatten({})",
+)
