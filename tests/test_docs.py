@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tests.command import run as run_command
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-WITH_TORCH = re.compile(r"\b(build|lift)\b")
+WITH_TORCH = re.compile(r"\b(build|lift|timm)\b")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,6 +57,8 @@ def test_python_in_the_documents_runs(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if "timm" in python_of(document):
+        import_module("tests.pytorch.conftest")  # declares the operators of torchvision
     test = doctest.DocTestParser().get_doctest(python_of(document), {}, "document", None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     report: list[str] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
 from resnet_dsl.emission import keras_own_layers as own
 from resnet_dsl.emission.expressions import Call, Code, Keyword, Literal, Value
@@ -12,6 +12,8 @@ from resnet_dsl.emission.own_layers import OwnLayer
 from resnet_dsl.ir import (
     Act,
     AdaptivePool,
+    AnyNorm,
+    Attention,
     BatchNorm,
     BlurPool,
     Conv,
@@ -20,7 +22,9 @@ from resnet_dsl.ir import (
     EfficientChannelAttention,
     EvoNorm,
     FilterResponseNorm,
+    Flatten,
     GroupNorm,
+    Identity,
     InstanceNorm,
     L2Normalize,
     LayerNorm,
@@ -30,6 +34,7 @@ from resnet_dsl.ir import (
     Norm,
     Normalize,
     PadChannels,
+    Parameterless,
     Pool,
     PReLU,
     Scale,
@@ -72,8 +77,10 @@ def keras_layer(leaf: Leaf, scheme: Scheme, *, zeroed: bool) -> OwnLayer:
             return _own("EfficientChannelAttention", own.CHANNEL_ATTENTION, kernel=kernel)
         case LearnedScale():
             return _own("LearnedScale", own.LEARNED_SCALE)
-        case _:
+        case Parameterless():
             return _without_parameters(leaf)
+        case _:
+            assert_never(leaf)
 
 
 def _without_parameters(leaf: Leaf) -> OwnLayer:
@@ -105,8 +112,12 @@ def _without_parameters(leaf: Leaf) -> OwnLayer:
             return _own("Normalize", own.NORMALIZE, mean=mean, deviation=deviation)
         case L2Normalize():
             return _own("L2Normalize", own.L2_NORMALIZE)
+        case Flatten() | Identity():
+            raise AssertionError(f"{leaf} has no module")
+        case Conv() | Linear() | Norm() | Attention() | PReLU() | LearnedScale():
+            raise AssertionError(f"{leaf} has parameters")
         case _:
-            raise AssertionError(f"{leaf} has parameters, or no module")
+            assert_never(leaf)
 
 
 # ---------------------------------------------------------------- convolutions and norms
@@ -159,33 +170,30 @@ def _bias(bias: bool) -> Keyword:
     return Keyword("use_bias", Value(bias, "bias"), True)
 
 
-def _norm(leaf: Norm, *, zeroed: bool) -> OwnLayer:
+def _norm(leaf: AnyNorm, *, zeroed: bool) -> OwnLayer:
     start = (Keyword("gamma_initializer", Code('"zeros"')),) if zeroed else ()
+    epsilon = Keyword("epsilon", Value(leaf.eps, "eps"))
     match leaf:
-        case BatchNorm(momentum=None):
-            raise KerasError("Keras has no batch norm that weighs all batches alike")
-        case BatchNorm(eps=eps, momentum=float() as momentum, affine=affine):
-            further = (
-                Keyword("momentum", Value(round(1 - momentum, 12), "momentum"), 0.9),
-                Keyword("epsilon", Value(eps, "eps"), 1e-5),
-                *_affine(affine),
-            )
-            return OwnLayer(Call("BatchNorm", (), (*further, *start)), own.BATCH_NORM)
-        case GroupNorm(groups=groups, eps=eps):
-            further = (Keyword("epsilon", Value(eps, "eps")), *start)
-            call = Call("layers.GroupNormalization", (Value(groups, "groups"),), further)
-            return OwnLayer(call, "")
-        case InstanceNorm(eps=eps, affine=affine):
-            further = (Keyword("epsilon", Value(eps, "eps")), *_affine(affine), *start)
-            return _builtin("GroupNormalization", (Keyword("groups", Code("-1")), *further))
-        case LayerNorm(eps=eps):
-            return _builtin("LayerNormalization", (Keyword("epsilon", Value(eps, "eps")), *start))
+        case BatchNorm(momentum=momentum, affine=affine):
+            if momentum is None:
+                raise KerasError("Keras has no batch norm that weighs all batches alike")
+            kept = Keyword("momentum", Value(round(1 - momentum, 12), "momentum"), 0.9)
+            further = (kept, epsilon._replace(default=1e-5), *_affine(affine), *start)
+            return OwnLayer(Call("BatchNorm", (), further), own.BATCH_NORM)
+        case GroupNorm(groups=groups):
+            groups_of = (Value(groups, "groups"),)
+            return OwnLayer(Call("layers.GroupNormalization", groups_of, (epsilon, *start)), "")
+        case InstanceNorm(affine=affine):
+            alone = Keyword("groups", Code("-1"))
+            return _builtin("GroupNormalization", (alone, epsilon, *_affine(affine), *start))
+        case LayerNorm():
+            return _builtin("LayerNormalization", (epsilon, *start))
         case EvoNorm(channels=channels, groups=groups, eps=eps):
             layer = _own("EvoNorm", own.EVO_NORM, channels=channels, groups=groups, eps=eps)
         case FilterResponseNorm(channels=channels, eps=eps):
             layer = _own("FilterResponseNorm", own.FILTER_RESPONSE_NORM, channels=channels, eps=eps)
         case _:
-            raise AssertionError(f"{leaf} is no norm")
+            assert_never(leaf)
     return layer._replace(call=layer.call._replace(keywords=start))
 
 

@@ -35,7 +35,9 @@ def check_output(
     if path is None:
         return
     if path.suffix not in SUFFIXES:
-        raise fail("file", f"{path}: not a format of weights", help=f"end in {', '.join(SUFFIXES)}")
+        exports = path.suffix in {".py", ".onnx", ".pt2"}
+        help = f"resnet-dsl export SPEC -o {path}" if exports else f"end in {', '.join(SUFFIXES)}"
+        raise fail("file", f"{path}: not a format of weights", help=help)
     check_place(path, force=force, inputs=[other for other in inputs if other])
 
 
