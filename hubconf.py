@@ -1,5 +1,7 @@
 """torch.hub's entry points: `build`, and each spec of the zoo, with `_` for `/`.
 
+Options are those of `build`: `weights=` loads a file, and there is no `pretrained=`.
+
 torch.hub.load("folder of this file", "build", "cifar/resnet20", source="local")
 torch.hub.load("folder of this file", "resnet50", source="local", num_classes=10)
 """

@@ -185,10 +185,9 @@ def build(
     269722
     """
     from resnet_dsl.pytorch.loading import loaded_model, weight_file
-    from resnet_dsl.sources.chosen_numbers import chosen_numbers
-    from resnet_dsl.sources.resolve import resolve
+    from resnet_dsl.sources.chosen_numbers import resolve_chosen
 
-    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    chosen = resolve_chosen(source, overrides, input, num_classes, in_channels)
     file = weight_file(weights, prefix, ignore)
     where: dict[str, Any] = {"device": device, "dtype": dtype, "naming": naming}
     return loaded_model(chosen, file, seed=seed, init=init, features=features, **where)[0]

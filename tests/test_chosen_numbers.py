@@ -11,7 +11,7 @@ from resnet_dsl.folds.interface import interface
 from resnet_dsl.ir import Linear
 from resnet_dsl.language.spec import Expect
 from resnet_dsl.notation.terms import Fc
-from resnet_dsl.sources.chosen_numbers import chosen_numbers
+from resnet_dsl.sources.chosen_numbers import chosen_numbers, resolve_chosen
 from resnet_dsl.sources.resolve import resolve
 from tests.specs import of_each_kind
 
@@ -61,7 +61,12 @@ _BY_CHANNEL = "extends: resnet18\nstem: ['3x3, 6, C=3']"
 @pytest.mark.parametrize(
     ("text", "classes", "channels", "message"),
     [
-        (_HEADLESS, 10, None, "the network has no classes: its head has no fully connected layer"),
+        (
+            _HEADLESS,
+            10,
+            None,
+            "the network has no classes: no fully connected layer or convolution gives them",
+        ),
         (_BY_CHANNEL, None, 1, "the layers that read the image take its channels alone"),
         ("extends: resnet18", -1, None, "num_classes is -1"),
         ("extends: resnet18", 2**40, None, "num_classes is 1099511627776"),
@@ -75,3 +80,42 @@ def test_what_cannot_be_chosen_is_said(
     with pytest.raises(SpecError) as caught:
         chosen_numbers(resolve(loads(text)), classes, channels)
     assert [each.message for each in caught.value.diagnostics] == [message]
+
+
+_NORMALIZED = (
+    "extends: cifar/resnet20\nstem: ['normalize, mean 0.4 0.5 0.6, std 0.2 0.2 0.2', '3x3, 16']"
+)
+_GRAY = "extends: cifar/resnet20\ninput: 1x32x32\nstem: ['[batch norm]', '3x3, 16']"
+_PIXELWISE = (
+    "extends: cifar/resnet20\nhead: ['1x1, 10, no norm', average pool, flatten]\nexpect: null"
+)
+
+
+def test_a_network_takes_the_numbers_that_it_has() -> None:
+    normalized, headless = resolve(loads(_NORMALIZED)), resolve(loads(_HEADLESS))
+    assert chosen_numbers(normalized, in_channels=3).resolved is normalized
+    assert chosen_numbers(headless, num_classes=0).resolved is headless
+    with pytest.raises(SpecError):
+        chosen_numbers(normalized, in_channels=1)
+
+
+def test_norms_of_gray_images_and_maps_of_classes_are_known() -> None:
+    gray = chosen_numbers(resolve(loads(_GRAY)), in_channels=3).resolved.network
+    assert gray.layers[0].channels == 3  # type: ignore[union-attr]
+    pixelwise = chosen_numbers(resolve(loads(_PIXELWISE)), num_classes=7).resolved
+    assert pixelwise.spec is not None
+    assert pixelwise.spec.head[0].channels == 7  # type: ignore[union-attr]
+
+
+def test_stages_keep_their_names_without_classes() -> None:
+    for name in ("lenet5", "vgg11"):
+        spec = chosen_numbers(resolve(name), num_classes=0).resolved.spec
+        assert spec is not None
+        assert spec.stages == load(name).stages
+
+
+def test_an_input_does_not_contradict_the_channels() -> None:
+    with pytest.raises(SpecError, match="the input has 1 channels, and in_channels is 3"):
+        resolve_chosen("resnet18", (), "1x64x64", None, 3)
+    chosen = resolve_chosen("resnet18", (), "64x96", None, 1).resolved
+    assert chosen.size == (1, 64, 96)

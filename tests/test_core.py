@@ -194,7 +194,7 @@ def top_level(path: Path) -> set[str]:
 
 OUTSIDE = {
     "torch": {"pytorch", "integrations"},
-    "safetensors": {"pytorch", "weight_files"},
+    "safetensors": {"pytorch", "integrations", "weight_files"},
     "yaml": {"reader"},
     "click": {"cli"},
     "jinja2": {"render"},

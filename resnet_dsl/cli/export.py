@@ -24,6 +24,9 @@ from resnet_dsl.cli.output import progress, show_json, show_note, show_text
 from resnet_dsl.emission.dialects import FRAMEWORKS
 from resnet_dsl.naming import NAMINGS
 
+_OF_SOURCE = ("overrides", "input", "num_classes", "in_channels", "naming", "framework")
+"""The options of `source`, which is printed where no file is named."""
+
 
 @click.command(short_help="Source code, ONNX, torch.export: a network that leaves.")
 @spec_argument
@@ -85,10 +88,13 @@ def export(spec: str, output: Path | None, as_json: bool, **options: Any) -> Non
     from resnet_dsl.render.export_text import export_notes
 
     if output is None:
+        from resnet_dsl.exports.formats import check_format
+
         if as_json:
             raise click.UsageError("--json describes a file: name it with -o")
-        keys = ("overrides", "input", "num_classes", "in_channels", "naming", "framework")
-        text = resnet_dsl.source(spec, **{key: options[key] for key in keys})
+        others = {key: value for key, value in options.items() if key not in {*_OF_SOURCE, "force"}}
+        check_format(Path("source.py"), **others)
+        text = resnet_dsl.source(spec, **{key: options[key] for key in _OF_SOURCE})
         show_text(text.rstrip("\n"))
         return
     with progress(f"exporting {spec}"):

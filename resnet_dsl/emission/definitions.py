@@ -176,7 +176,8 @@ class Definitions:
             items = list(grouped(items, leaves, self._function))
         first = int(next(iter(scope.children), 0))  # places that a library leaves out
         fillers: list[Expression] = [Call(self._dialect.identity)] * first
-        return Call(self._dialect.sequential, tuple(looped(fillers + items)))
+        function = self._dialect.sequential if items else self._dialect.empty
+        return Call(function, tuple(looped(fillers + items)))
 
 
 # ---------------------------------------------------------------- shortcuts that are passed

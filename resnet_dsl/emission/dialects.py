@@ -12,9 +12,11 @@ class Dialect(NamedTuple):
     """The words of a framework.
 
     `assigned` gives a layer a child whose name is no identifier, and `child` finds a layer inside
-    of others. `sequential` makes a `chain` of layers. `method` is the head of the method that
-    computes, `root_method` that of the whole network; `concatenated` and `flattened` are what they
-    do to values, and `result` is how a value gets its type before it is returned.
+    of others. `sequential` makes a `chain` of layers, `empty` one of none. `method` is the head of
+    the method that computes, `root_method` that of the whole network; `concatenated` and
+    `flattened` are what they do to values, and `result` is how a value gets its type before it is
+    returned. With `options`, which its constructor hands on, the whole network can be saved and
+    made again.
     """
 
     imports: tuple[str, ...]
@@ -24,12 +26,14 @@ class Dialect(NamedTuple):
     child: str
     sequential: str
     chain: str
+    empty: str
     identity: str
     method: str
     root_method: str
     concatenated: str
     flattened: str
     result: str | None = None
+    options: str | None = None
 
 
 TORCH: Final = Dialect(
@@ -40,6 +44,7 @@ TORCH: Final = Dialect(
     child='{0}.get_submodule("{1}")',
     sequential="nn.Sequential",
     chain="nn.Sequential",
+    empty="nn.Sequential",
     identity="nn.Identity",
     method="def forward(self, x: Tensor) -> {}:",
     root_method="def forward(self, x: Tensor) -> {}:",
@@ -55,9 +60,11 @@ KERAS: Final = Dialect(
     child='child({0}, "{1}")',
     sequential="sequential",
     chain="keras.Sequential",
+    empty="layers.Identity",
     identity="layers.Identity",
     method="def call(self, x):",
     root_method="def call(self, x, training=False):",
     concatenated="ops.concatenate({}, axis=-1)",
     flattened="flatten({})",
+    options="**options",
 )

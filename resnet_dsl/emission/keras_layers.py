@@ -66,9 +66,7 @@ def keras_layer(leaf: Leaf, scheme: Scheme, *, zeroed: bool) -> OwnLayer:
         case Norm():
             return _norm(leaf, zeroed=zeroed)
         case PReLU(channels=channels):
-            axes = Code("[1, 2]" if channels > 1 else "[1, 2, 3]")
-            start = Keyword("alpha_initializer", Code("keras.initializers.Constant(0.25)"))
-            return _builtin("PReLU", (start, Keyword("shared_axes", axes)))
+            return _own("PReLU", own.PRELU, channels=channels)
         case SqueezeExcite(channels=channels, hidden=hidden):
             return _own("SqueezeExcite", squeeze_excite(leaf), channels=channels, hidden=hidden)
         case SpatialAttention(kernel=kernel):

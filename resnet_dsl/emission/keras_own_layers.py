@@ -138,6 +138,19 @@ class LearnedScale(layers.Layer):
         return x * self.weight
 '''
 
+PRELU: Final = '''\
+class PReLU(layers.Layer):
+    """`max(x, 0) + weight * min(x, 0)`: He et al. 2015, section 2.1."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        start = keras.initializers.Constant(0.25)
+        self.weight = self.add_weight((channels,), start, name="weight")
+
+    def call(self, x):
+        return ops.maximum(x, 0.0) + self.weight * ops.minimum(x, 0.0)
+'''
+
 CHANNEL_ATTENTION: Final = '''\
 class EfficientChannelAttention(layers.Layer):
     """`x * sigmoid(conv(mean(x)))`, over neighbouring channels: Wang et al. 2020."""

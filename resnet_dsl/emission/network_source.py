@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from resnet_dsl.emission.definitions import Definition, Definitions
 from resnet_dsl.emission.dialects import Dialect
@@ -90,6 +90,8 @@ class Emitter:
         known = self._layers.symbols
         chosen = {name: value for name, value in self._chosen.items() if name in known}
         arguments = ["self", *(f"{name}: int = {default}" for name, default in chosen.items())]
+        if dialect.options:
+            arguments.append(dialect.options)
         program = resolver.program(root)
         count = sum(isinstance(step, CallAuxiliary) for step in program)
         outputs = ", ".join(["Tensor"] * (1 + count))
@@ -99,9 +101,11 @@ class Emitter:
             *class_docstring(root),
             "",
             *_signature("def __init__", arguments, "None"),
-            *_assignments(root, resolver, dialect),
+            *_assignments(root, resolver, dialect, dialect.options or ""),
+            *(f"{MARGIN}self.{name} = {name}" for name in chosen if dialect.options),
             *(MARGIN + line for line in closing),
             "",
+            *(_kept(chosen) if dialect.options and chosen else ()),
             *methods,
             f"    {dialect.root_method.format(gives)}",
             *statements,
@@ -204,14 +208,24 @@ def _declared(parameter: Parameter) -> str:
     return text if parameter.default is ... else f"{text} = {literal(parameter.default)}"
 
 
-def _assignments(definition: Definition, resolver: Resolver, dialect: Dialect) -> list[str]:
+def _kept(numbers: Iterable[str]) -> Iterator[str]:
+    """The method by which Keras learns the arguments of a network that it saves."""
+    pairs = ", ".join(f'"{name}": self.{name}' for name in numbers)
+    yield "    def get_config(self) -> dict:"
+    yield f"        return {{**super().get_config(), {pairs}}}"
+    yield ""
+
+
+def _assignments(
+    definition: Definition, resolver: Resolver, dialect: Dialect, options: str = ""
+) -> list[str]:
     """The statements of a constructor, in the order of registration; what draws its weights before
     a child that is registered earlier is made before that child."""
     assignments = list(resolver.assignments(definition))
     if definition.passed and any(definition.passes):
         place = definition.passed_at if definition.passed_at is not None else len(assignments)
         assignments.insert(place, (definition.passed, Code(definition.passed)))
-    text = [MARGIN + "super().__init__()"]
+    text = [MARGIN + f"super().__init__({options})"]
     early = dict(_created_early([name for name, _ in assignments], definition))
     values = dict(assignments)
     for name, value in assignments:

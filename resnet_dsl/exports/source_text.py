@@ -16,8 +16,8 @@ from resnet_dsl.language.spec import Init
 from resnet_dsl.naming import Naming
 from resnet_dsl.render.grid import grid
 from resnet_dsl.render.stage_table import table_rows
-from resnet_dsl.sources.chosen_numbers import chosen_numbers
-from resnet_dsl.sources.resolve import Resolved, Source, resolve
+from resnet_dsl.sources.chosen_numbers import resolve_chosen
+from resnet_dsl.sources.resolve import Resolved, Source
 
 NAMINGS: Final[tuple[Naming, ...]] = ("torchvision", "timm")
 
@@ -45,7 +45,7 @@ def source(
     >>> print(source("resnet18").splitlines()[-3])
             x = torch.flatten(x, 1)
     """
-    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    chosen = resolve_chosen(source, overrides, input, num_classes, in_channels)
     return resolved_source(chosen.resolved, naming, framework)
 
 

@@ -53,8 +53,9 @@ class _After(Enum):
 def interface(network: Network) -> Interface:
     """The numbers of a network that its user chooses.
 
-    It has classes where its head ends in a fully connected layer or a convolution, and its images
-    may have other channels where its first convolutions read all of them.
+    It has classes where its head ends in a fully connected layer or a convolution, or where a 1x1
+    convolution without a norm is all that is before the last pool. Its images may have other
+    channels where its first convolutions read all of them.
 
     >>> from resnet_dsl import elaborate, load
     >>> interface(elaborate(load("resnet18"))).values
@@ -64,6 +65,7 @@ def interface(network: Network) -> Interface:
     values: dict[Number, int] = {}
     head = anatomy(network).head
     at = _classifier(network.layers, head[0].start if head else len(network.layers))
+    at = _last_pixelwise(network.layers) if at is None else at
     if at is not None:
         values["num_classes"] = _outputs(network.layers[at])
         _mark_classes(network, at, numbers)
@@ -147,6 +149,16 @@ def _classifier(layers: Sequence[Layer], first: int) -> int | None:
     return None
 
 
+def _last_pixelwise(layers: Sequence[Layer]) -> int | None:
+    """The place of a 1x1 convolution that gives a map of each class: Lin et al. 2013, §3.2."""
+    at = _classifier(layers, 0)
+    match layers[at:] if at is not None else ():
+        case (Conv(kernel=1, bias=True), *after) if not any(isinstance(x, Norm) for x in after):
+            return at
+        case _:
+            return None
+
+
 def _groups(layer: Layer) -> int:
     return layer.groups if isinstance(layer, Conv) else 1
 
@@ -183,7 +195,9 @@ def _reads(layer: Layer, path: LayerPath, numbers: Numbers) -> _After:
             return _After.READ
         case Normalize(mean=mean) if len(mean) > 1:
             return _After.FIXED
-        case ir.BatchNorm() | ir.InstanceNorm() | PReLU() if layer.channels > 1:
+        case PReLU(channels=1):  # one slope for all channels
+            return _After.STILL
+        case ir.BatchNorm() | ir.InstanceNorm() | PReLU():
             numbers[path] = {"channels": "in_channels"}
             return _After.STILL
         case Pool() | ZeroPad() | Activation() | Dropout() | DropPath() | ir.Scale() | Normalize():

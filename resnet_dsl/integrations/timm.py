@@ -18,9 +18,10 @@ from timm.models import build_model_with_cfg, register_model
 from torch import nn
 
 from resnet_dsl.diagnostics import fail
+from resnet_dsl.integrations import timm_entries
 from resnet_dsl.integrations.timm_description import pretrained_settings, without_auxiliaries
 from resnet_dsl.integrations.timm_model import TimmModel
-from resnet_dsl.language.shipped import zoo
+from resnet_dsl.language.shipped import is_shipped, zoo
 from resnet_dsl.language.spec import Spec
 from resnet_dsl.sources.feature_maps import feature_maps
 from resnet_dsl.sources.resolve import Source, resolve
@@ -42,6 +43,8 @@ def register(source: Source, name: str | None = None) -> str:
     'resnet_dsl_cifar_resnet20'
     """
     resolve(source)
+    if isinstance(source, Path) or (isinstance(source, str) and not is_shipped(source)):
+        source = Path(source).absolute()
     model = name or _PREFIX + re.sub(r"\W", "_", _name_of(source))
     if "." in model or "/" in model:
         raise fail("value", f"{model!r} is not a name of timm's", help="letters, digits and _")
@@ -51,7 +54,7 @@ def register(source: Source, name: str | None = None) -> str:
 
 def _name_of(source: Source) -> str:
     if isinstance(source, str | Path):
-        return str(source) if str(source) in zoo() else Path(source).stem
+        return source if isinstance(source, str) else source.stem
     if isinstance(source, Spec) and source.name:
         return source.name
     raise fail("value", "the network has no name", help='register(network, name="mine")')
@@ -67,7 +70,8 @@ def _enter(source: Source, name: str) -> None:
         return _created(source, name, pretrained, options)
 
     entry.__name__ = entry.__qualname__ = name
-    globals()[name] = register_model(entry)
+    entry.__module__ = timm_entries.__name__
+    setattr(timm_entries, name, register_model(entry))
 
 
 def _created(source: Source, name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:

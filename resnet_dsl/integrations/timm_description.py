@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from resnet_dsl.folds.interface import Number, interface
-from resnet_dsl.ir import Activation, AdaptivePool, LayerPath, Network, Norm, Shape
+from resnet_dsl.ir import Activation, AdaptivePool, Layer, LayerPath, Network, Norm, Shape
 from resnet_dsl.language.spec import Expect, Spec
 from resnet_dsl.naming import leaf_names
 from resnet_dsl.sources.feature_maps import FeatureMap, feature_maps, sizes_after
@@ -70,7 +71,6 @@ def described(resolved: Resolved) -> Description:
     while features < head.layers.stop and isinstance(network.layers[features], Norm | Activation):
         features += 1
     at = interface(network).classifier
-    pools = [layer for layer in network.layers[features:] if isinstance(layer, AdaptivePool)]
     return Description(
         source=resolved.spec or network,
         network=network,
@@ -79,8 +79,16 @@ def described(resolved: Resolved) -> Description:
         features=features,
         pre_logits=len(network.layers) if at is None else at,
         classifier=None if at is None else leaf_names(network, "timm")[LayerPath((at,))],
-        pool=_POOLS[pools[0].kind] if pools and pools[0].side == 1 else "own",
+        pool=_pool(network.layers[features:]),
     )
+
+
+def _pool(head: Sequence[Layer]) -> str:
+    """timm's name of the pool of a head; nothing where a network ends with its map."""
+    pools = [layer for layer in head if isinstance(layer, AdaptivePool)]
+    if pools and pools[0].side == 1:
+        return _POOLS[pools[0].kind]
+    return "own" if head else ""
 
 
 def without_auxiliaries(resolved: Resolved) -> Resolved:

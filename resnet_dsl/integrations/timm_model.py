@@ -19,8 +19,8 @@ from resnet_dsl.integrations.timm_description import (
 )
 from resnet_dsl.ir import Network
 from resnet_dsl.language.spec import Spec
+from resnet_dsl.naming import leaf_names
 from resnet_dsl.naming.module_tree import Call, Keep, Program, Step, with_program
-from resnet_dsl.pytorch.adapted_weights import free_keys
 from resnet_dsl.pytorch.building import (
     build_whole,
     drop_unused,
@@ -61,7 +61,9 @@ class TimmModel(Scope):
         device: Device | None = None,
         dtype: DType | None = None,
     ) -> None:
-        settings = [*overrides]
+        if not 0 <= drop_rate <= 1:
+            raise ValueError(f"drop_rate is {drop_rate}: a probability")
+        settings = [overrides] if isinstance(overrides, str) else [*overrides]
         settings += [f"output_stride={output_stride}"] if output_stride else []
         settings += [f"drop_path={drop_path_rate}"] if drop_path_rate else []
         plain = without_auxiliaries(resolve(source, settings))
@@ -70,10 +72,8 @@ class TimmModel(Scope):
         net, self._tree = build_whole(whole, "timm", _marks(description))
         super().__init__(dict(net.named_children()), net.program)
         self._description = description
-        self.num_classes, self.in_chans = (
-            interface(network).values.get("num_classes", 0),
-            network.input.channels,
-        )
+        self.num_classes = interface(network).values.get("num_classes", 0)
+        self.in_chans = network.input.channels
         self.num_features = description.channels_after(description.features)
         self.head_hidden_size = description.channels_after(description.pre_logits)
         self.feature_info = description.feature_info
@@ -181,23 +181,32 @@ class TimmModel(Scope):
             raise ValueError(f"global_pool is {global_pool!r}; the spec has {pools[1]!r}")
         pool = self.global_pool if global_pool is None else global_pool
         if num_classes and not pool:
-            raise ValueError("a classifier reads the pooled map: leave out global_pool")
-        name = self._description.classifier
+            raise ValueError("a classifier reads the pooled map: give num_classes=0, or a pool")
         if num_classes:
-            self._renew_classifier(num_classes)
-        elif name is not None:
-            self.set_submodule(name, nn.Identity())
+            self._description = described(
+                chosen_numbers(self._description.resolved, num_classes).resolved
+            )
         self.num_classes, self.global_pool = num_classes, pool
+        self._renew_head()
 
-    def _renew_classifier(self, num_classes: int) -> None:
-        resolved = chosen_numbers(self._description.resolved, num_classes).resolved
-        self._description = described(resolved)
-        fresh, self._tree = build_whole(resolved, "timm", _marks(self._description), init=False)
+    def _renew_head(self) -> None:
+        """The layers of the head with weights: fresh ones for classes, none where they do not
+        run."""
+        description = self._description
+        fresh, _ = build_whole(description.resolved, "timm", _marks(description), init=False)
         like = next(self.parameters())
-        for key in free_keys(resolved.network, {"num_classes"}, "timm"):
-            module = fresh.get_submodule(name := key.rpartition(".")[0])
-            cast("nn.Linear", module).reset_parameters()
-            self.set_submodule(name, module.to(like.device, like.dtype))
+        for path, name in leaf_names(description.network, "timm").items():
+            module, after = fresh.get_submodule(name), int(path[0]) - description.pre_logits
+            if int(path[0]) < description.features or not module.state_dict():
+                continue
+            runs = self.num_classes > 0 if after >= 0 else bool(self.global_pool)
+            is_there = not isinstance(self.get_submodule(name), nn.Identity)
+            if not runs:
+                self.set_submodule(name, nn.Identity())
+            elif after >= 0 or not is_there:
+                cast("nn.Linear", module).reset_parameters()
+                module.train(self.training)
+                self.set_submodule(name, module.to(like.device, like.dtype))
 
     def prune_intermediate_layers(
         self, indices: Indices = 1, prune_norm: bool = False, prune_head: bool = True
@@ -207,17 +216,16 @@ class TimmModel(Scope):
         taken = _taken(indices, len(names))
         last = max(taken)
         features, head = _divided(self.program, _FEATURES)
-        stop = next(
-            i for i, s in enumerate(features) if isinstance(s, Keep) and s.name == names[last]
-        )
+        places = {step.name: i for i, step in enumerate(features) if isinstance(step, Keep)}
         ends_stages = last == len(names) - 1 and not prune_norm
-        program = features if ends_stages else features[: stop + 1]
-        program = (*program, Keep(_FEATURES), *(() if prune_head else head))
-        kept = with_program(self._tree, program)
+        if not ends_stages:
+            features = features[: places[names[last]] + 1]
+        self.program = (*features, Keep(_FEATURES), *head)
+        kept = with_program(self._tree, self.program)
         drop_unused(self, self._tree, kept)
-        self._tree, self.program = kept, program
+        self._tree = kept
         if prune_head:
-            self.num_classes, self.global_pool = 0, ""
+            self.reset_classifier(0, "")
         return taken
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:

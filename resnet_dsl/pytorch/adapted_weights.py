@@ -34,8 +34,13 @@ def agrees(shape: TensorShape, own: TensorShape, number: Number | None) -> bool:
         return shape == own
     if len(shape) != len(own):
         return False
-    axis = 1 if number == "in_channels" and len(own) > 1 else 0
+    axis = _axis(number, own)
     return all(a == b for i, (a, b) in enumerate(zip(shape, own, strict=True)) if i != axis)
+
+
+def _axis(number: Number, shape: TensorShape) -> int:
+    """The axis of a tensor that has a number: filters read channels, all else has it first."""
+    return 1 if number == "in_channels" and len(shape) > 1 else 0
 
 
 def adapted(
@@ -80,11 +85,11 @@ def remarks_on_adapted(
             fresh.setdefault("the file has none", []).append(key)
             continue
         shape, size = shapes[key], tuple(own[key].shape)
-        axis = 1 if number == "in_channels" and len(size) > 1 else 0
         if shape == size:
             continue
-        if axis:
-            yield f"{key} is adapted from {shape[1]} channels to {size[1]}"
+        if _axis(number, size):
+            channels = "1 channel" if shape[1] == 1 else f"{shape[1]} channels"
+            yield f"{key} is adapted from {channels} to {size[1]}"
         else:
             fresh.setdefault(f"the file has {shape[0]} {_WORDS[number]}", []).append(key)
     for why, keys in fresh.items():

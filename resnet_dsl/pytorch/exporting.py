@@ -10,8 +10,8 @@ from resnet_dsl.emission.dialects import Framework
 from resnet_dsl.exports.formats import check_format, check_places, write_source
 from resnet_dsl.language.fields import Input
 from resnet_dsl.naming import Naming
-from resnet_dsl.sources.chosen_numbers import chosen_numbers
-from resnet_dsl.sources.resolve import Source, resolve
+from resnet_dsl.sources.chosen_numbers import resolve_chosen
+from resnet_dsl.sources.resolve import Source
 
 
 def export(
@@ -39,14 +39,14 @@ def export(
     (`torch.export`) have weights, with the options of `build`, take batches of any size, images too
     where the network does, and are compared with the model. `fuse` folds batch norms into the
     convolutions before them. `int8` quantizes a `.onnx`: `images`, a folder or `skimage`, decide
-    the ranges of activations. Raises `SpecError` for what does not fit, without `force` for a file.
+    the ranges of activations. Raises `SpecError` for what does not fit, and files that exist.
     """
     path = Path(output)
     kept = {"naming": naming, "framework": framework, "seed": seed, "fuse": fuse, "int8": int8}
     reading = {"weights": weights, "prefix": prefix, "ignore": ignore, "images": images}
     check_format(path, **kept, **reading)
     check_places(path, [source, weights], force=force)
-    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    chosen = resolve_chosen(source, overrides, input, num_classes, in_channels)
     if path.suffix == ".py":
         return write_source(chosen.resolved, path, naming, framework)
     from resnet_dsl.pytorch.loading import weight_file

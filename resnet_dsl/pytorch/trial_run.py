@@ -20,8 +20,8 @@ from resnet_dsl.pytorch.building import usable_device
 from resnet_dsl.pytorch.loading import loaded_model, weight_file
 from resnet_dsl.pytorch.modules import Net
 from resnet_dsl.pytorch.weights import check_output, save_weights
-from resnet_dsl.sources.chosen_numbers import chosen_numbers
-from resnet_dsl.sources.resolve import Source, resolve
+from resnet_dsl.sources.chosen_numbers import resolve_chosen
+from resnet_dsl.sources.resolve import Source
 
 
 def trial_run(
@@ -47,7 +47,7 @@ def trial_run(
     check_output(output, force=force, inputs=[weights])
     where, kind = usable_device(device), getattr(torch, dtype)
     times = [time.perf_counter()]
-    chosen = chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
+    chosen = resolve_chosen(source, overrides, input, num_classes, in_channels)
     analysis = analysis_of(chosen.resolved)
     times.append(time.perf_counter())
     file = weight_file(weights, prefix, ignore)

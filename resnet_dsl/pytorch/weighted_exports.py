@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from resnet_dsl.answers.analysis import analysis_of
 from resnet_dsl.answers.exported import Exported
 from resnet_dsl.pytorch.comparison import SIDES, difference, free_sides, runs_of
 from resnet_dsl.pytorch.fusing import fused_model
@@ -26,6 +27,7 @@ def write_weighted(
     images: str | Path | None,
 ) -> Exported:
     """Build a network, load or draw its weights, and write it; with images, in 8-bit integers."""
+    analysis_of(chosen.resolved)  # a size that does not fit is a fault of the spec, at its place
     model, remarks = loaded_model(chosen, weights, seed=seed, device="cpu", dtype="float32")
     model.network = replace(model.network, input=chosen.resolved.size)
     return replace(_written(model.eval(), path, fuse, images), remarks=remarks)

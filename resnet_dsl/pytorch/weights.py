@@ -46,10 +46,10 @@ def save_weights(model: Net, path: Path, naming: Naming = "torchvision") -> None
     save_state(stored_tensors(model, naming), path)
 
 
-def naming_of(model: Net) -> Naming:
-    """The library whose names a model has."""
+def naming_of(model: Net) -> Naming | None:
+    """The library whose names a model has; None where its layers were replaced."""
     keys = list(model.state_dict())
-    return next(name for name in NAMINGS if _has_names(model.network, name, keys))
+    return next((name for name in NAMINGS if _has_names(model.network, name, keys)), None)
 
 
 def _has_names(network: Network, naming: Naming, keys: Sequence[str]) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import index
 from typing import Final, NamedTuple
 
 from resnet_dsl.diagnostics import fail
 from resnet_dsl.folds.interface import Interface, Number, interface, with_numbers
-from resnet_dsl.ir import Flatten, Network
+from resnet_dsl.ir import Flatten, Network, Shape
+from resnet_dsl.language.activations import activation_term
+from resnet_dsl.language.fields import Input, input_shape
 from resnet_dsl.language.spec import Expect, Spec
 from resnet_dsl.notation import terms
 from resnet_dsl.recovery import recover
-from resnet_dsl.sources.resolve import Resolved, checked
+from resnet_dsl.sources.resolve import Resolved, Source, checked, resolve
 
 _LARGEST: Final = 2**31 - 1
 """Of classes or channels: what is larger is a slip."""
@@ -43,14 +47,35 @@ def chosen_numbers(
     10
     """
     asked: dict[Number, int | None] = {"num_classes": num_classes, "in_channels": in_channels}
-    values = {number: value for number, value in asked.items() if value is not None}
-    own = interface(resolved.network)
-    for number, value in values.items():
-        _check(number, value, own)
+    own, values = interface(resolved.network), dict[Number, int]()
+    fixed: dict[Number, int] = {"num_classes": 0, "in_channels": resolved.network.input.channels}
+    for number, value in asked.items():
+        if value is not None:
+            values[number] = _whole_number(number, value)
+    for number in [n for n, value in values.items() if n not in own.values and value == fixed[n]]:
+        del values[number]  # it has that already, and no other
+    for number in values:
+        _check(number, own)
     kept = {number: value for number, value in values.items() if value}
     whole = _with_values(resolved, kept, own)
     chosen = whole if kept == values else _with_values(resolved, values, own)
     return Chosen(chosen, whole, frozenset(values))
+
+
+def resolve_chosen(
+    source: Source,
+    overrides: Sequence[str],
+    input: Input | None,
+    num_classes: int | None,
+    in_channels: int | None,
+) -> Chosen:
+    """`resolve`, and the network with the numbers that are asked for."""
+    if input is not None and in_channels is not None:
+        channels = input_shape(input, Shape(in_channels, 1, 1)).channels
+        if channels != in_channels:
+            message = f"the input has {channels} channels, and in_channels is {in_channels}"
+            raise fail("value", message, help="say one of them")
+    return chosen_numbers(resolve(source, overrides, input), num_classes, in_channels)
 
 
 def _with_values(resolved: Resolved, values: dict[Number, int], own: Interface) -> Resolved:
@@ -63,16 +88,25 @@ def _with_values(resolved: Resolved, values: dict[Number, int], own: Interface) 
     return checked(_changed_spec(resolved, changed, own))._replace(at=at)
 
 
-def _check(number: Number, value: int, own: Interface) -> None:
+def _whole_number(number: Number, value: int) -> int:
     fewest = 0 if number == "num_classes" else 1
-    if isinstance(value, bool) or not isinstance(value, int) or value < fewest:
-        raise fail("value", f"{number} is {value!r}"[:80], help=f"a number from {fewest} on")
-    if value > _LARGEST:
+    try:
+        whole = index(value)
+    except TypeError:
+        whole = -1
+    if whole < fewest or isinstance(value, bool):
+        help = f"a whole number from {fewest} on"
+        raise fail("value", f"{number} is {value!r}"[:80], help=help)
+    if whole > _LARGEST:
         raise fail("value", f"{number} is {value}"[:80], help=f"at most {_LARGEST:,}")
+    return whole
+
+
+def _check(number: Number, own: Interface) -> None:
     if number in own.values:
         return
     if number == "num_classes":
-        message = "the network has no classes: its head has no fully connected layer"
+        message = "the network has no classes: no fully connected layer or convolution gives them"
         raise fail("value", message, help="leave out num_classes, or write a head with one")
     message = "the layers that read the image take its channels alone"
     raise fail("value", message, help="leave out in_channels")
@@ -113,9 +147,19 @@ def _without_classes(spec: Spec, resolved: Resolved, own: Interface) -> Spec:
         case ("head", int(i)) as path:
             flattens = resolved.network.layers[before] == Flatten() and origins[before].path == path
             vector = (terms.Flatten(),) if flattens else ()
-            return replace(spec, head=(*spec.head[:i], *vector), aux={})
+            return replace(spec, head=(*_activated(spec.head[:i], spec), *vector), aux={})
         case _:
             return spec
+
+
+def _activated(head: tuple[terms.HeadLayer, ...], spec: Spec) -> tuple[terms.HeadLayer, ...]:
+    """A fully connected layer that is now the last keeps the activation of one in the middle."""
+    for i in range(len(head) - 1, -1, -1):
+        term = head[i]
+        if isinstance(term, terms.Fc):
+            activation = term.activation or activation_term(spec.settings().activation)
+            return (*head[:i], replace(term, activation=activation), *head[i + 1 :])
+    return head
 
 
 def _with_classes(spec: Spec, resolved: Resolved, own: Interface, classes: int) -> Spec:

@@ -110,3 +110,37 @@ def test_exports_have_the_classes(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     assert run("export", "resnet18", "--classes", 10, "--in-channels", 1, "-o", file).exit_code == 0
     assert "num_classes: int = 10, in_channels: int = 1" in file.read_text()
+
+
+def test_hidden_layers_of_a_head_keep_their_weights(tmp_path: Path) -> None:
+    """The last of two fully connected layers goes, and the first gets its name."""
+    spec = loads("extends: cifar/resnet20\nhead: [average pool, '20-d fc', 10-d fc]\nexpect: null")
+    whole = build(spec, seed=0).eval()
+    torch.save(whole.state_dict(), tmp_path / "w.pt")
+    body = build(spec, num_classes=0, weights=tmp_path / "w.pt").eval()
+    x = image(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(whole.get_submodule("fc2")(body(x)), whole(x))
+
+
+def test_auxiliary_classifiers_go_and_come(tmp_path: Path) -> None:
+    file, bare = tmp_path / "w.safetensors", tmp_path / "bare.safetensors"
+    assert run("build", "googlenet", "--seed", 0, "--input", 64, "-o", file).exit_code == 0
+    result = run("build", "googlenet", "--weights", file, "--classes", 0, "--input", 64, "-o", bare)
+    assert "left out: aux1." in result.stderr
+    result = run("build", "googlenet", "--weights", bare, "--classes", 3, "--input", 64)
+    assert result.exit_code == 0, result.stderr
+    assert "(the file has no auxiliary classifiers)" in result.stderr
+
+
+def test_a_file_without_a_classifier_is_explained(tmp_path: Path) -> None:
+    state = build("cifar/resnet20", seed=0).state_dict()
+    torch.save({k: v for k, v in state.items() if not k.startswith("fc.")}, tmp_path / "w.pt")
+    result = run("build", "cifar/resnet20", "--weights", tmp_path / "w.pt")
+    assert "--classes draws a classifier, and keeps all other weights" in result.stderr
+
+
+def test_source_has_no_weights_without_a_file_either() -> None:
+    result = run("export", "cifar/resnet20", "--weights", "none.pth")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert ".py files have no weights" in result.stderr

@@ -14,7 +14,7 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 
 import resnet_dsl.integrations.timm as registry
-from resnet_dsl import SpecError, build, elaborate, load, zoo
+from resnet_dsl import SpecError, build, elaborate, load, loads, zoo
 from tests.pytorch.reference import image, reference, shuffle_statistics
 from tests.specs import of_each_kind
 
@@ -31,8 +31,8 @@ def ours_and_theirs(name: str, **options: Any) -> tuple[Any, Any]:
 
 
 def test_the_whole_zoo_is_registered() -> None:
-    assert len(timm.list_models("resnet_dsl_*")) == len(zoo())
-    assert timm.is_model("resnet_dsl_cifar_resnet20")
+    names = {f"resnet_dsl_{name.replace('/', '_').replace('-', '_')}" for name in zoo()}
+    assert names <= set(timm.list_models("resnet_dsl_*"))
 
 
 KINDS = ["resnet18", "resnetv2_50d_evos", "resnetblur18", "ecaresnet26t", "resnetv2_18d"]
@@ -204,3 +204,62 @@ def test_a_file_a_spec_and_a_network_are_registered(tmp_path: Path) -> None:
         registry.register(network, name="a/b")
     with pytest.raises(SpecError, match="no such file"):
         registry.register(tmp_path / "none.yaml")
+
+
+def registered(text: str, name: str) -> str:
+    """A spec that extends cifar/resnet20, as a model of timm."""
+    return registry.register(loads(f"extends: cifar/resnet20\nexpect: null\n{text}"), name=name)
+
+
+def test_images_that_are_normalized_and_networks_without_a_head() -> None:
+    x = image(2, 3, 32, 32)
+    name = registered(
+        "stem: ['normalize, mean 0.4 0.5 0.6, std 0.2 0.2 0.2', '3x3, 16']", "normalized"
+    )
+    assert timm.create_model(name)(x).shape == (2, 10)
+    headless = timm.create_model(registered("head: []", "headless")).eval()
+    with torch.no_grad():
+        assert torch.equal(headless(x), headless.forward_features(x))
+    assert headless(x).shape == (2, 64, 8, 8)
+
+
+def test_a_new_classifier_keeps_the_mode() -> None:
+    model = timm.create_model(
+        registered("head: [average pool, 10-d fc, '[norm]']", "normed")
+    ).eval()
+    model.reset_classifier(7)
+    assert model(image(1, 3, 32, 32)).shape == (1, 7)
+
+
+def test_a_pruned_model_gets_a_classifier_again() -> None:
+    model = timm.create_model("resnet_dsl_cifar_resnet20")
+    assert model.prune_intermediate_layers((3,)) == [3]
+    assert model(image(2, 3, 32, 32)).shape == (2, 64, 8, 8)
+    model.reset_classifier(5, "avg")
+    assert model(image(2, 3, 32, 32)).shape == (2, 5)
+
+
+def test_nothing_is_kept_that_has_no_gradient() -> None:
+    model = timm.create_model("resnet_dsl_vgg11", num_classes=0, global_pool="")
+    model(image(1, 3, 32, 32)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    model.reset_classifier(3, "own")
+    model(image(1, 3, 224, 224)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_file_is_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there.yaml").write_text("extends: cifar/resnet20\n")
+    monkeypatch.chdir(tmp_path)
+    name = registry.register("there.yaml")
+    monkeypatch.chdir("/")
+    assert timm.create_model(name).num_classes == 10
+
+
+def test_names_of_models_replace_nothing() -> None:
+    registry.register("cifar/resnet20", name="register")
+    assert registry.register("cifar/resnet20") == "resnet_dsl_cifar_resnet20"
+    with pytest.raises(ValueError, match=r"drop_rate is 2\.0"):
+        timm.create_model("register", drop_rate=2.0)
