@@ -174,12 +174,14 @@ def number_meant(value: object, *, whole: bool) -> str | None:
 
     >>> number_meant("two", whole=True), number_meant("10%", whole=False)
     ('2', '0.1')
+    >>> number_meant(2.0, whole=True), number_meant(2.5, whole=True)
+    ('2', None)
     """
     if isinstance(value, float) and whole and value.is_integer():
         return str(int(value))
     if isinstance(value, list) and len(set(map(str, value))) == 1:
         return number_meant(value[0], whole=whole)
-    if type(value) in (int, float):
+    if type(value) is int or (type(value) is float and not whole):
         return str(value)
     if not isinstance(value, str):
         return None
