@@ -27,6 +27,8 @@ from tests.strategies import networks, specs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # numpy's, of Keras' arrays
 NAMES = [name for name in zoo() if analyze(name).layers <= 300]
+LARGEST = 150e6
+"""Parameters: larger networks differ in their width alone, and take a minute each."""
 SMALL = 64
 """The side of images for networks that take any."""
 
@@ -66,7 +68,7 @@ def assert_same(of: str | Spec | Network, size: tuple[int, int, int], **options:
         assert difference < 10 * rounded
 
 
-@pytest.mark.parametrize("name", of_each_kind(NAMES))
+@pytest.mark.parametrize("name", of_each_kind([n for n in NAMES if analyze(n).params < LARGEST]))
 def test_outputs_are_those_of_the_model(name: str) -> None:
     network = elaborate(load(name))
     channels, *sides = network.input
@@ -75,7 +77,7 @@ def test_outputs_are_those_of_the_model(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", chosen(["timm/resnetv2_50d_evos", "timm/resnetv2_50d_frn", "timm/resnetv2_50x3_bit"])
+    "name", chosen(["timm/resnetv2_50d_evos", "timm/resnetv2_50d_frn", "timm/resnetv2_50x1_bit"])
 )
 def test_names_are_timms(name: str) -> None:
     assert_same(name, (3, 64, 64), naming="timm")
