@@ -54,7 +54,12 @@ def test_what_is_as_asked_stays() -> None:
     assert chosen.free == {"num_classes", "in_channels"}
 
 
+NO_CLASSES = "the network has no classes: no fully connected layer or convolution gives them"
 _HEADLESS = "input: 3x32x32\nstem: []\nstages: {a: '[[3x3, 8], [3x3, 8]] x 2'}\nhead: []"
+_MIXED = (
+    "extends: cifar/resnet20\nexpect: null\n"
+    "head: [average pool, '1x1, 10, no norm', '1x1, 10, C=10, no norm', flatten]"
+)
 _BY_CHANNEL = "extends: resnet18\nstem: ['3x3, 6, C=3']"
 
 
@@ -65,8 +70,9 @@ _BY_CHANNEL = "extends: resnet18\nstem: ['3x3, 6, C=3']"
             _HEADLESS,
             10,
             None,
-            "the network has no classes: no fully connected layer or convolution gives them",
+            NO_CLASSES,
         ),
+        (_MIXED, 10, None, NO_CLASSES),
         (_BY_CHANNEL, None, 1, "the layers that read the image take its channels alone"),
         ("extends: resnet18", -1, None, "num_classes is -1"),
         ("extends: resnet18", 2**40, None, "num_classes is 1099511627776"),

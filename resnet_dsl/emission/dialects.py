@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from resnet_dsl.emission.expressions import Call, Code
+
 Framework: TypeAlias = Literal["torch", "keras"]
 FRAMEWORKS: Final[tuple[Framework, ...]] = get_args(Framework)
 
@@ -22,7 +24,7 @@ class Dialect(NamedTuple):
     imports: tuple[str, ...]
     module: str
     network: str
-    assigned: str
+    assigned: Call
     child: str
     sequential: str
     chain: str
@@ -40,7 +42,7 @@ TORCH: Final = Dialect(
     imports=("import torch", "from torch import Tensor, nn"),
     module="nn.Module",
     network="nn.Module",
-    assigned="self.add_module",
+    assigned=Call("self.add_module"),
     child='{0}.get_submodule("{1}")',
     sequential="nn.Sequential",
     chain="nn.Sequential",
@@ -56,7 +58,7 @@ KERAS: Final = Dialect(
     imports=("import keras", "from keras import layers, ops"),
     module="layers.Layer",
     network="keras.Model",
-    assigned="setattr",
+    assigned=Call("setattr", (Code("self"),)),
     child='child({0}, "{1}")',
     sequential="sequential",
     chain="keras.Sequential",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from resnet_dsl.emission import keras_own_layers as own
-from resnet_dsl.emission.expressions import Call, Code, Keyword, Literal, Value
+from resnet_dsl.emission.expressions import Call, Code, Keyword, Value
 from resnet_dsl.emission.keras_activations import activation
 from resnet_dsl.emission.keras_attention import spatial_attention, squeeze_excite
 from resnet_dsl.emission.own_layers import OwnLayer
@@ -44,6 +44,8 @@ from resnet_dsl.ir import (
     ZeroPad,
 )
 from resnet_dsl.language.spec import Scheme
+
+_own: Final = OwnLayer.of
 
 
 class KerasError(Exception):
@@ -203,20 +205,19 @@ def _affine(affine: bool) -> tuple[Keyword, ...]:
 
 
 def _pool(leaf: Pool) -> OwnLayer:
-    kind = "max" if leaf.kind == "max" else "average"
-    strides = Keyword("strides", Value(leaf.stride, "stride"))
+    kind, strides = leaf.kind, Keyword("strides", Value(leaf.stride, "stride"))
     if not leaf.padding and not leaf.ceil:
-        name = "MaxPooling2D" if kind == "max" else "AveragePooling2D"
-        return OwnLayer(Call(f"layers.{name}", (Value(leaf.kernel, "kernel"),), (strides,)), "")
+        return OwnLayer(
+            Call(f"layers.{kind.title()}Pooling2D", (Value(leaf.kernel, "kernel"),), (strides,)), ""
+        )
     further = (strides, Keyword("pad", Value(leaf.padding, "padding"), 0))
-    name = f"{'Ceil' if leaf.ceil else ''}{'Max' if kind == 'max' else 'Average'}Pool2D"
+    name = f"{'Ceil' if leaf.ceil else ''}{kind.title()}Pool2D"
     source = own.pool(name, kind, ceil=leaf.ceil)
     return OwnLayer(Call(name, (Value(leaf.kernel, "kernel"),), further), source)
 
 
 def _adaptive_pool(leaf: AdaptivePool) -> OwnLayer:
-    kind = "max" if leaf.kind == "max" else "average"
-    name = "Max" if kind == "max" else "Average"
+    kind, name = leaf.kind, leaf.kind.title()
     if leaf.window in {"height", "width"}:
         source = own.WINDOW_POOL.format(kind=kind, axis=1 if leaf.window == "height" else 2)
         return _own("WindowPool", source)
@@ -230,8 +231,3 @@ def _adaptive_pool(leaf: AdaptivePool) -> OwnLayer:
 def _builtin(name: str, keywords: tuple[Keyword, ...] = (), text: str | None = None) -> OwnLayer:
     positional = (Code(f'"{text}"'),) if text else ()
     return OwnLayer(Call(f"layers.{name}", positional, keywords), "")
-
-
-def _own(name: str, source: str, **arguments: Literal) -> OwnLayer:
-    positional = tuple(Value(value, role) for role, value in arguments.items())
-    return OwnLayer(Call(name, positional), source)

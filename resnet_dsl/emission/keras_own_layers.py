@@ -273,17 +273,22 @@ class Adaptive{name}Pool(layers.Layer):
 
 def pool(name: str, kind: str, *, ceil: bool) -> str:
     """The class of a pool that pads, or keeps partial windows."""
-    return (_PARTIAL if ceil else _PADDED).format(
+    zero = "" if kind == "average" else ', constant_values=-float("inf")'
+    result = _COUNTED if kind == "average" else _MAXIMUM
+    return _POOL.format(
         name=name,
         kind=kind,
-        zero="" if kind == "average" else ', constant_values=-float("inf")',
-        result=_COUNTED if kind == "average" else _MAXIMUM,
+        what=_LAST_PARTIAL if ceil else _ALL_WHOLE,
+        zero=zero,
+        rest=(_PARTIAL if ceil else _WHOLE).format(kind=kind, zero=zero, result=result),
     )
 
 
-_PADDED: Final = '''\
+_ALL_WHOLE: Final = "with `pad` rows and columns at each side"
+_LAST_PARTIAL: Final = "of which the last may be partial"
+_POOL: Final = '''\
 class {name}(layers.Layer):
-    """The {kind} over windows, with `pad` rows and columns at each side."""
+    """The {kind} over windows, {what}."""
 
     def __init__(self, kernel: int, strides: int, pad: int = 0) -> None:
         super().__init__()
@@ -294,22 +299,13 @@ class {name}(layers.Layer):
     def call(self, x):
         sides = (self.pad, self.pad)
         x = ops.pad(x, ((0, 0), sides, sides, (0, 0)){zero})
+{rest}'''
+
+_WHOLE: Final = """\
         return ops.{kind}_pool(x, self.kernel, self.strides)
-'''
+"""
 
 _PARTIAL: Final = '''\
-class {name}(layers.Layer):
-    """The {kind} over windows, of which the last may be partial."""
-
-    def __init__(self, kernel: int, strides: int, pad: int = 0) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.strides = strides
-        self.pad = pad
-
-    def call(self, x):
-        sides = (self.pad, self.pad)
-        x = ops.pad(x, ((0, 0), sides, sides, (0, 0)){zero})
         beyond = ((0, 0), *map(self.beyond, x.shape[1:3]), (0, 0))
         whole = ops.pad(x, beyond{zero})
         {result}

@@ -235,8 +235,8 @@ def _assignments(
         if name.isidentifier():
             text += lines(content, f"self.{name} = ", "", 8)
         else:
-            owner = () if dialect.assigned.startswith("self.") else (Code("self"),)
-            call = Call(dialect.assigned, (*owner, Code(literal(name)), content))
+            function, first, _ = dialect.assigned
+            call = Call(function, (*first, Code(literal(name)), content))
             text += lines(call, "", "", 8)
     return text
 

@@ -38,6 +38,15 @@ class OwnLayer(NamedTuple):
     call: Call
     source: str
 
+    @classmethod
+    def of(cls, name: str, source: str, **arguments: Literal) -> OwnLayer:
+        """A class that is given its arguments in order, by their roles."""
+        positional = tuple(Value(value, role) for role, value in arguments.items())
+        return cls(Call(name, positional), source)
+
+
+_own: Final = OwnLayer.of
+
 
 def own_layer(leaf: Leaf) -> OwnLayer | None:
     """The class of a leaf that PyTorch has no module for, and its call; None for all others."""
@@ -83,11 +92,6 @@ def own_layer(leaf: Leaf) -> OwnLayer | None:
 
 _SIDES: Final = {"whole": "x.shape[2:]", "height": "x.shape[2]", "width": "x.shape[3]"}
 """What the window of a pool over a whole map is, by its name."""
-
-
-def _own(name: str, source: str, **arguments: Literal) -> OwnLayer:
-    positional = tuple(Value(value, role) for role, value in arguments.items())
-    return OwnLayer(Call(name, positional), source)
 
 
 def _filters(standardization: Standardization) -> str:

@@ -138,14 +138,13 @@ def _mark_classes(network: Network, at: int, numbers: Numbers) -> None:
 def _classifier(layers: Sequence[Layer], first: int) -> int | None:
     """The place of the last layer with weights, where all after it keep its outputs apart."""
     for i in range(len(layers) - 1, first - 1, -1):
-        if isinstance(layers[i], Linear) or (
-            isinstance(layers[i], Conv) and _groups(layers[i]) == 1
-        ):
-            return i
-        if isinstance(layers[i], ir.Residual | ir.Parallel | ir.Attention | ir.PadChannels):
-            return None
-        if isinstance(layers[i], Normalize | ir.EvoNorm | ir.GroupNorm):
-            return None
+        match layers[i]:
+            case Linear() | Conv(groups=1):
+                return i
+            case Conv() | ir.Residual() | ir.Parallel() | ir.Attention() | ir.PadChannels():
+                return None
+            case Normalize() | ir.EvoNorm() | ir.GroupNorm():
+                return None
     return None
 
 
@@ -157,10 +156,6 @@ def _last_pixelwise(layers: Sequence[Layer]) -> int | None:
             return at
         case _:
             return None
-
-
-def _groups(layer: Layer) -> int:
-    return layer.groups if isinstance(layer, Conv) else 1
 
 
 def _outputs(layer: Layer) -> int:

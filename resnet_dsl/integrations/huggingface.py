@@ -146,9 +146,10 @@ def _check_state(model: Net) -> None:
     )
     expected = {key: tuple(tensor.shape) for key, tensor in twin.state_dict().items()}
     actual = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    for key in sorted(expected.items() ^ actual.items()):
+    unlike = sorted(key for key, _ in expected.items() ^ actual.items())
+    if unlike:
         help = "build(..., num_classes=...) changes the classifier and the spec"
-        raise fail("value", f"the model has other layers than its spec, at {key[0]}", help=help)
+        raise fail("value", f"the model has other layers than its spec, at {unlike[0]}", help=help)
 
 
 def save_for_transformers(

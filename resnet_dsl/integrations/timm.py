@@ -45,18 +45,25 @@ def register(source: Source, name: str | None = None) -> str:
     resolve(source)
     if isinstance(source, Path) or (isinstance(source, str) and not is_shipped(source)):
         source = Path(source).absolute()
-    model = name or _PREFIX + re.sub(r"\W", "_", _name_of(source))
+    model = name or _model_name(_name_of(source))
     if "." in model or "/" in model:
         raise fail("value", f"{model!r} is not a name of timm's", help="letters, digits and _")
     _enter(source, model)
     return model
 
 
+def _model_name(name: str) -> str:
+    return _PREFIX + re.sub(r"\W", "_", name)
+
+
 def _name_of(source: Source) -> str:
-    if isinstance(source, str | Path):
-        return source if isinstance(source, str) else source.stem
-    if isinstance(source, Spec) and source.name:
-        return source.name
+    match source:
+        case str():
+            return source
+        case Path():
+            return source.stem
+        case Spec(name=str() as name):
+            return name
     raise fail("value", "the network has no name", help='register(network, name="mine")')
 
 
@@ -93,4 +100,4 @@ def _created(source: Source, name: str, pretrained: bool, options: dict[str, Any
 
 
 for _name in zoo():
-    _enter(_name, _PREFIX + re.sub(r"\W", "_", _name))
+    _enter(_name, _model_name(_name))

@@ -8,16 +8,15 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from resnet_dsl.folds.interface import Number, interface
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+from resnet_dsl.folds.interface import interface
 from resnet_dsl.ir import Activation, AdaptivePool, Layer, LayerPath, Network, Norm, Shape
 from resnet_dsl.language.spec import Expect, Spec
 from resnet_dsl.naming import leaf_names
 from resnet_dsl.sources.feature_maps import FeatureMap, feature_maps, sizes_after
 from resnet_dsl.sources.resolve import Resolved, checked, resolve
 
-_MEAN: Final = (0.485, 0.456, 0.406)
-_DEVIATION: Final = (0.229, 0.224, 0.225)
-"""Of the pixels of ImageNet: timm's defaults."""
 _POOLS: Final = {"average": "avg", "max": "max"}
 _LAST: Final = 99999
 """timm's place of a group that joins the one before it."""
@@ -109,8 +108,8 @@ def pretrained_settings(resolved: Resolved) -> dict[str, Any]:
         "input_size": tuple(resolved.network.input),
         "pool_size": tuple(last[1:]) if isinstance(last, Shape) else None,
         "interpolation": "bilinear",
-        "mean": _MEAN,
-        "std": _DEVIATION,
+        "mean": IMAGENET_DEFAULT_MEAN,
+        "std": IMAGENET_DEFAULT_STD,
         "first_conv": _first_convolutions(resolved),
         "classifier": description.classifier,
     }
@@ -119,11 +118,10 @@ def pretrained_settings(resolved: Resolved) -> dict[str, Any]:
 
 def _first_convolutions(resolved: Resolved) -> str | tuple[str, ...] | None:
     names, network = leaf_names(resolved.network, "timm"), resolved.network
-    number: Number = "in_channels"
     reading = [
         names[path]
         for path, fields in interface(network).numbers.items()
-        if number in fields.values() and "in_channels" in fields
+        if fields.get("in_channels") == "in_channels"
     ]
     return reading[0] if len(reading) == 1 else tuple(reading) or None
 

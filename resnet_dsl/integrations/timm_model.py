@@ -193,7 +193,7 @@ class TimmModel(Scope):
         """The layers of the head with weights: fresh ones for classes, none where they do not
         run."""
         description = self._description
-        fresh, _ = build_whole(description.resolved, "timm", _marks(description), init=False)
+        fresh, _ = build_whole(description.resolved, "timm", _marks(description), empty=True)
         like = next(self.parameters())
         for path, name in leaf_names(description.network, "timm").items():
             module, after = fresh.get_submodule(name), int(path[0]) - description.pre_logits
@@ -204,7 +204,7 @@ class TimmModel(Scope):
             if not runs:
                 self.set_submodule(name, nn.Identity())
             elif after >= 0 or not is_there:
-                cast("nn.Linear", module).reset_parameters()
+                _draw(module.to_empty(device="cpu"))
                 module.train(self.training)
                 self.set_submodule(name, module.to(like.device, like.dtype))
 
@@ -235,6 +235,13 @@ class TimmModel(Scope):
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns of names by depth, for rates that fall from layer to layer."""
         return group_patterns(self._description.resolved, coarse=coarse)
+
+
+def _draw(module: nn.Module) -> None:
+    """First weights of a layer and of those in it, as PyTorch draws them."""
+    for layer in module.modules():
+        if hasattr(layer, "reset_parameters"):
+            cast("nn.Linear", layer).reset_parameters()
 
 
 def _marks(description: Description) -> dict[int, list[str]]:

@@ -85,7 +85,7 @@ def _with_values(resolved: Resolved, values: dict[Number, int], own: Interface) 
     at = resolved.at and resolved.at._replace(channels=values.get("in_channels", resolved.at[0]))
     if resolved.elaboration is None:
         return Resolved(_changed(resolved.network, changed, own), at=at)
-    return checked(_changed_spec(resolved, changed, own))._replace(at=at)
+    return _changed_spec(resolved, changed, own)._replace(at=at)
 
 
 def _whole_number(number: Number, value: int) -> int:
@@ -120,7 +120,7 @@ def _changed(network: Network, values: dict[Number, int], own: Interface) -> Net
     return with_numbers(body, channels) if channels else body
 
 
-def _changed_spec(resolved: Resolved, values: dict[Number, int], own: Interface) -> Spec:
+def _changed_spec(resolved: Resolved, values: dict[Number, int], own: Interface) -> Resolved:
     """The author's spec with other numbers, where that gives the network; else a recovered one."""
     spec, network = resolved.spec, _changed(resolved.network, values, own)
     assert spec is not None
@@ -133,9 +133,10 @@ def _changed_spec(resolved: Resolved, values: dict[Number, int], own: Interface)
             written = _without_classes(written, resolved, own)
         case classes:
             written = _with_classes(written, resolved, own, classes)
-    if checked(written).network == network:
-        return written
-    return replace(recover(network), name=spec.name, init=spec.init)
+    changed = checked(written)
+    if changed.network == network:
+        return changed
+    return checked(replace(recover(network), name=spec.name, init=spec.init))
 
 
 def _without_classes(spec: Spec, resolved: Resolved, own: Interface) -> Spec:

@@ -243,6 +243,15 @@ def test_a_new_classifier_keeps_the_mode() -> None:
     assert model(image(1, 3, 32, 32)).shape == (1, 7)
 
 
+def test_attention_in_a_head_goes_and_comes() -> None:
+    model = timm.create_model(registered("head: ['[se 4]', average pool, 10-d fc]", "attentive"))
+    model.reset_classifier(0, "")
+    assert model(image(1, 3, 32, 32)).shape == (1, 64, 8, 8)
+    model.reset_classifier(3, "avg")
+    assert model.eval()(image(1, 3, 32, 32)).shape == (1, 3)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
 def test_a_pruned_model_gets_a_classifier_again() -> None:
     model = timm.create_model("resnet_dsl_cifar_resnet20")
     assert model.prune_intermediate_layers((3,)) == [3]
