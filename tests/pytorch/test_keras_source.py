@@ -61,7 +61,13 @@ def assert_same(of: str | Spec | Network, size: tuple[int, int, int], **options:
         actual = ours(x.permute(0, 2, 3, 1), training=False)
     if actual.ndim == 4:
         actual = actual.permute(0, 3, 1, 2)
-    assert torch.allclose(actual, expected, rtol=0, atol=1e-4)
+    difference = (actual - expected).abs().max()
+    if analyze(of).layers <= DEEP:
+        assert difference <= 1e-4
+    elif difference > 1e-4 * max(1, expected.abs().max()):
+        with torch.no_grad():
+            rounded = (expected - theirs.double()(x.double())).abs().max()
+        assert difference < 10 * rounded
 
 
 @pytest.mark.parametrize("name", of_each_kind([n for n in NAMES if analyze(n).params < LARGEST]))
